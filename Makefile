@@ -1,0 +1,97 @@
+# Two commands matter: `make demo` and `make test`. Everything they need they install themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export BASTAIX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bastaix
+UV_VERSION := 0.13.9
+UV := $(BASTAIX_CACHE)/uv-$(UV_VERSION)/bin/uv
+VENV := $(BASTAIX_CACHE)/venv
+PYTHON := $(VENV)/bin/python
+export UV_NATIVE_TLS := 1
+
+
+help: ## Show this page
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Development
+
+$(UV):
+	@python3 -m venv $(dir $(UV)).. || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(dir $(UV))pip install --quiet uv==$(UV_VERSION)
+
+$(VENV)/.ready: $(UV) pyproject.toml requirements/dev.txt
+	@echo "python: making the development environment"
+	@$(UV) venv --quiet --clear --python python3 $(VENV)
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+venv: $(VENV)/.ready ## Make the Python environment for development
+
+python: ## Print the path of its interpreter
+	@echo $(PYTHON)
+
+lock: $(UV) ## Pin dependencies anew, with hashes and without addresses
+	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements/operator.txt
+	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml --output-file requirements/dev.txt
+
+
+##@ Main job
+
+demo: venv ## From a bare machine to a model's answer: cluster, install, apply, ask
+	@$(PYTHON) -m demo
+
+##@ Cluster
+
+cluster: venv ## Start the one-node Kubernetes with KubeRay (idempotent)
+	@$(PYTHON) -m cluster up
+
+cluster-down: venv ## Stop it and leave nothing running; images stay cached
+	@$(PYTHON) -m cluster down
+
+cluster-status: venv ## What runs, what does not, where the logs are
+	@$(PYTHON) -m cluster status
+
+kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$$(make -s kubeconfig)
+	@$(PYTHON) -m cluster kubeconfig
+
+##@ Tests
+
+test: lint test-unit test-api test-e2e ## Every tier
+
+lint: venv ## ruff, mypy --strict, import-linter, helm lint
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@PYTHONPATH=operator:. $(VENV)/bin/lint-imports --no-cache
+	@$(PYTHON) -m cluster program helm
+	@$$($(PYTHON) -m cluster program helm) lint --quiet --strict charts/bastaix
+
+test-unit: venv ## Pure tests and goldens
+	@$(PYTHON) -m pytest tests/unit tests/golden tests/observability
+
+test-api: venv ## A real etcd and API server
+	@$(PYTHON) -m pytest tests/api -m "not long"
+
+test-e2e: venv ## A real node, KubeRay, Ray and vLLM
+	@$(PYTHON) -m pytest tests/e2e -m "not long"
+
+test-serve: venv ## The Serve apps alone, without Kubernetes (BASTAIX_RAY_PYTHON names a Python with Ray)
+	@$(PYTHON) -m pytest tests/serve
+
+test-long: venv ## Repeats and matrices, too slow for `make test`
+	@$(PYTHON) -m pytest tests/api tests/e2e -m long
+
+format: venv ## Let ruff format the code
+	@$(PYTHON) -m ruff check --fix --quiet . || true
+	@$(PYTHON) -m ruff format --quiet .
+
+##@ Benchmarks
+
+BENCHMARKS := idle scale coldstart cluster
+bench: $(addprefix bench-,$(BENCHMARKS)) ## All of them; figures also in build/bench/NAME.json
+bench-%: venv ## One of them: idle, scale, coldstart, cluster
+	@$(PYTHON) -m benchmarks.$*
+
+.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-long format bench
