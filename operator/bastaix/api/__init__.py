@@ -1,0 +1,1 @@
+"""The vocabulary: names, the resource, reasons, conditions, errors. Imports nothing of ours."""

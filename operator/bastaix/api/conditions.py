@@ -1,0 +1,63 @@
+"""The four conditions of a ModelDeployment, after kstatus.
+
+| type          | True says                                               | absent says      |
+|---------------|---------------------------------------------------------|------------------|
+| `Ready`       | the current generation answered through the public route | (never absent)   |
+| `Serving`     | some revision answers through the public route           | (never absent)   |
+| `Reconciling` | work goes on by itself                                   | no work goes on  |
+| `Stalled`     | nothing changes until the user acts                      | nothing is stuck |
+
+`Reconciling` and `Stalled` are only ever True or absent, and never both there.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+READY: Final = "Ready"
+SERVING: Final = "Serving"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
+
+Condition = dict[str, Any]
+
+
+def timestamp(now: datetime) -> str:
+    """The one form of time in a status: RFC 3339 in UTC, whole seconds."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def find_condition(conditions: Iterable[Mapping[str, Any]], type: str) -> Mapping[str, Any] | None:
+    return next((condition for condition in conditions if condition.get("type") == type), None)
+
+
+def set_condition(
+    old: Iterable[Mapping[str, Any]],
+    type: str,
+    status: Literal["True", "False", "Unknown"],
+    reason: str,
+    message: str,
+    generation: int,
+    now: datetime,
+) -> list[Condition]:
+    """The list with this condition in it; its time moves only when its status does."""
+    conditions = [dict(condition) for condition in old]
+    before = find_condition(conditions, type)
+    kept = before is not None and before.get("status") == status
+    condition: Condition = {
+        "type": type,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"]
+        if before is not None and kept
+        else timestamp(now),
+    }
+    if before is None:
+        return [*conditions, condition]
+    return [condition if each["type"] == type else each for each in conditions]
+
+
+def drop_condition(old: Iterable[Mapping[str, Any]], type: str) -> list[Condition]:
+    return [dict(condition) for condition in old if condition.get("type") != type]

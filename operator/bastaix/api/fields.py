@@ -1,0 +1,81 @@
+"""Typed reading of a JSON object, with the path of the field in every complaint.
+
+Null and absent are the same here: the API server drops a null where it has a default, and
+a client that sends one means "not set".
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from bastaix.api import reasons
+from bastaix.api.errors import Stalled
+
+T = TypeVar("T", str, int, bool)
+
+Json = Mapping[str, Any]
+
+
+class Fields:
+    """One JSON object at a known path."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, Mapping):
+            raise Stalled(reasons.INVALID_SPEC, f"{path} must be a map")
+        self._value: Json = value
+        self._path = path
+
+    def has(self, key: str) -> bool:
+        return self._value.get(key) is not None
+
+    def map(self, key: str) -> "Fields":
+        """The object under a key; an empty one when it is absent."""
+        return Fields(self._value[key] if self.has(key) else {}, f"{self._path}.{key}")
+
+    def get(self, key: str, type: type[T]) -> T | None:
+        value = self._value.get(key)
+        if value is None:
+            return None
+        # bool is an int in Python, and not in JSON
+        if not isinstance(value, type) or (isinstance(value, bool) and type is not bool):
+            raise Stalled(
+                reasons.INVALID_SPEC,
+                f"{self._path}.{key} must be of type {type.__name__}, not {value!r}",
+            )
+        return value
+
+    def need(self, key: str, type: type[T]) -> T:
+        value = self.get(key, type)
+        if value is None:
+            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} is missing")
+        return value
+
+    def quantity(self, key: str) -> str | None:
+        """A Kubernetes quantity may be written as a number; it is kept as text."""
+        value = self._value.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a quantity")
+        return str(value)
+
+    def free(self, key: str) -> Json:
+        """An object whose inside is not ours: nulls in it are values and stay."""
+        self.map(key)
+        return self._value[key] if self.has(key) else {}
+
+    def list(self, key: str) -> tuple[Json, ...]:
+        """A list of Kubernetes' own objects, without nulls in them."""
+        value = self._value.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple) or not all(isinstance(v, Mapping) for v in value):
+            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a list of maps")
+        return tuple(without_nulls(each) for each in value)
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        return [without_nulls(each) for each in value]
+    return value

@@ -1,0 +1,51 @@
+"""Every name, label, annotation and address that the operator gives to something.
+
+A name that two modules spell for themselves is a name that will differ one day, so both
+import it from here. Nothing here knows how a manifest looks.
+"""
+
+from typing import Final
+
+GROUP: Final = "serving.bastaix.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "ModelDeployment"
+PLURAL: Final = "modeldeployments"
+
+RAY_GROUP: Final = "ray.io"
+RAY_VERSION: Final = "v1"
+RAY_API_VERSION: Final = f"{RAY_GROUP}/{RAY_VERSION}"
+
+FIELD_MANAGER: Final = "bastaix-operator"
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "bastaix"
+NAME_LABEL: Final = f"{GROUP}/name"
+REVISION_LABEL: Final = f"{GROUP}/revision"
+APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
+
+# KubeRay's own labels on the Pods that it makes.
+RAY_CLUSTER_LABEL: Final = "ray.io/cluster"
+RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
+RAY_SERVE_LABEL: Final = "ray.io/serve"
+
+SERVE_PORT: Final = 8000
+METRICS_PORT: Final = 8080
+
+# KubeRay takes 47 characters for a RayService, ours is `<name>-<8 digits>`.
+MAX_NAME_LENGTH: Final = 38
+HASH_LENGTH: Final = 8
+
+
+def rayservice_name(name: str, revision: str) -> str:
+    """The RayService, and the ControllerRevision, of one revision."""
+    return f"{name}-{revision}"
+
+
+def service_name(name: str) -> str:
+    """The stable Service: the same through every revision."""
+    return name
+
+
+def url(name: str, namespace: str) -> str:
+    """Where an OpenAI client inside the cluster finds the model."""
+    return f"http://{service_name(name)}.{namespace}.svc/v1"

@@ -1,0 +1,251 @@
+"""The ModelDeployment as typed, frozen values.
+
+`from_body` is the one door: behind it every field has the type that it says. What the CRD
+refuses is refused here again, for an object that was stored under an older CRD, but the
+CRD has the better messages. What is absent stays absent (None, or empty): the defaults of
+rendering are rendering's own, because a revision is known by what the user wrote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from bastaix.api import reasons
+from bastaix.api.errors import Stalled
+from bastaix.api.fields import Fields, without_nulls
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Git:
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    git: Git
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    status: int = 200
+    contains: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One request that the app must answer before it counts as serving."""
+
+    method: str
+    path: str
+    body: Json | None = None
+    expect: Expect = Expect()
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    import_path: str
+    args: Json
+    check: Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    id: str
+    source: str | None = None
+    engine_args: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    count: int
+    resource_name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    cpu: str | None = None
+    memory: str | None = None
+    gpu: Gpu | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Overrides of what runs the app. Lists hold Kubernetes' own objects, as the user gave them."""
+
+    image: str | None = None
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[Json, ...] = ()
+    ray_version: str | None = None
+    env: tuple[Json, ...] = ()
+    env_from: tuple[Json, ...] = ()
+    service_account_name: str | None = None
+    node_selector: Json = field(default_factory=dict)
+    tolerations: tuple[Json, ...] = ()
+    affinity: Json = field(default_factory=dict)
+    runtime_class_name: str | None = None
+    priority_class_name: str | None = None
+    volumes: tuple[Json, ...] = ()
+    volume_mounts: tuple[Json, ...] = ()
+    head_resources: Resources = Resources()
+    worker_ray_cpus: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    min_replicas: int = 1
+    max_replicas: int = 1
+    target_ongoing_requests: int = 16
+    deployment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    source: Source
+    app: App
+    model: Model | None
+    runtime: Runtime
+    resources: Resources
+    scaling: Scaling
+    suspend: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDeployment:
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: Spec
+    status: Json
+    deleting: bool
+
+    @classmethod
+    def from_body(cls, body: Json) -> "ModelDeployment":
+        """Read an object as the API server gives it; Stalled names the field that is wrong."""
+        metadata = cast(Json, body["metadata"])
+        return cls(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 1),
+            spec=_spec(Fields(body.get("spec") or {}, "spec")),
+            status=body.get("status") or {},
+            deleting="deletionTimestamp" in metadata,
+        )
+
+
+def _spec(spec: Fields) -> Spec:
+    model = _model(spec.map("model")) if spec.has("model") else None
+    scaling = _scaling(spec.map("scaling"))
+    if model is None and scaling.deployment is None:
+        raise Stalled(
+            reasons.INVALID_SPEC,
+            "spec.scaling.deployment is missing: without spec.model,"
+            " say which of the app's deployments is to be scaled",
+        )
+    git = spec.map("source").map("git")
+    return Spec(
+        source=Source(
+            git=Git(repository=git.need("repository", str), commit=git.need("commit", str))
+        ),
+        app=_app(spec.map("app"), model),
+        model=model,
+        runtime=_runtime(spec.map("runtime")),
+        resources=_resources(spec.map("resources")),
+        scaling=scaling,
+        suspend=spec.get("suspend", bool) or False,
+    )
+
+
+def _app(app: Fields, model: Model | None) -> App:
+    return App(
+        import_path=app.need("importPath", str),
+        args=app.free("args"),
+        check=_check(app.map("check"), model),
+    )
+
+
+def _check(check: Fields, model: Model | None) -> Check:
+    """What the user wrote; else one completion of one token, or the list of models."""
+    if model is not None and not check.has("path"):
+        method, path = "POST", "/v1/chat/completions"
+        body: Json | None = {
+            "model": model.id,
+            "messages": [{"role": "user", "content": "Hello"}],
+            "max_tokens": 1,
+        }
+    elif not check.has("path"):
+        method, path, body = "GET", "/v1/models", None
+    else:
+        method, path, body = "POST" if check.has("body") else "GET", "", None
+    expect = check.map("expect")
+    return Check(
+        method=check.get("method", str) or method,
+        path=check.get("path", str) or path,
+        body=check.free("body") if check.has("body") else body,
+        expect=Expect(
+            status=expect.get("status", int) or Expect.status,
+            contains=expect.get("contains", str),
+        ),
+    )
+
+
+def _model(model: Fields) -> Model:
+    return Model(
+        id=model.need("id", str),
+        source=model.get("source", str),
+        engine_args=model.free("engineArgs"),
+    )
+
+
+def _runtime(runtime: Fields) -> Runtime:
+    return Runtime(
+        image=runtime.get("image", str),
+        image_pull_policy=runtime.get("imagePullPolicy", str),
+        image_pull_secrets=runtime.list("imagePullSecrets"),
+        ray_version=runtime.get("rayVersion", str),
+        env=runtime.list("env"),
+        env_from=runtime.list("envFrom"),
+        service_account_name=runtime.get("serviceAccountName", str),
+        node_selector=without_nulls(runtime.free("nodeSelector")),
+        tolerations=runtime.list("tolerations"),
+        affinity=without_nulls(runtime.free("affinity")),
+        runtime_class_name=runtime.get("runtimeClassName", str),
+        priority_class_name=runtime.get("priorityClassName", str),
+        volumes=runtime.list("volumes"),
+        volume_mounts=runtime.list("volumeMounts"),
+        head_resources=_resources(runtime.map("head").map("resources")),
+        worker_ray_cpus=runtime.map("worker").get("rayCPUs", int),
+    )
+
+
+def _resources(resources: Fields) -> Resources:
+    gpu = resources.map("gpu")
+    return Resources(
+        cpu=resources.quantity("cpu"),
+        memory=resources.quantity("memory"),
+        gpu=Gpu(count=gpu.need("count", int), resource_name=gpu.get("resourceName", str))
+        if resources.has("gpu")
+        else None,
+    )
+
+
+def _scaling(scaling: Fields) -> Scaling:
+    """maxReplicas is never below minReplicas when absent, so it has no default of its own."""
+    least = scaling.get("minReplicas", int) or Scaling.min_replicas
+    most = scaling.get("maxReplicas", int) or max(least, Scaling.max_replicas)
+    if most < least:
+        raise Stalled(
+            reasons.INVALID_SPEC,
+            f"spec.scaling.minReplicas ({least}) is above maxReplicas ({most})",
+        )
+    return Scaling(
+        min_replicas=least,
+        max_replicas=most,
+        target_ongoing_requests=scaling.get("targetOngoingRequests", int)
+        or Scaling.target_ongoing_requests,
+        deployment=scaling.get("deployment", str),
+    )

@@ -1,0 +1,181 @@
+"""Where a revision stands: the first of these checks that finds something decides.
+
+The list at the end is the documentation; its order is the order in which things happen, so
+what is found first is what everything after it waits for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bastaix.api import names, reasons
+from bastaix.api.reasons import Finding, Reason
+from bastaix.observe import pods, serve
+from bastaix.observe.observed import Object, Observed, condition, is_ready
+from bastaix.observe.text import shortened
+
+
+@dataclass(frozen=True)
+class _View:
+    observed: Observed
+    revision: str
+
+    @property
+    def rayservice(self) -> Object:
+        return self.observed.rayservice or {}
+
+    @property
+    def app(self) -> serve.App | None:
+        return serve.app(self.rayservice)
+
+
+def phase(observed: Observed, revision: str) -> tuple[Reason, str]:
+    """The reason that says what is going on or wrong, and one line of evidence."""
+    view = _View(observed, revision)
+    found = next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
+    return found.reason, found.message
+
+
+def _suspended(view: _View) -> Finding | None:
+    if not (view.observed.md_body.get("spec") or {}).get("suspend"):
+        return None
+    gone = view.observed.rayservice is None and not view.observed.others
+    message = "no Pods run" if gone else "the Pods are being removed"
+    return Finding(reasons.SUSPENDED, f"spec.suspend is true: {message}")
+
+
+def _kuberay_absent(view: _View) -> Finding | None:
+    if view.observed.kuberay == "present":
+        return None
+    kind = f"{names.RAY_API_VERSION} RayService"
+    message = f"the cluster has no kind {kind}: install KubeRay, work goes on by itself then"
+    return Finding(reasons.KUBERAY_ABSENT, message)
+
+
+def _draining(view: _View) -> Finding | None:
+    if view.observed.rayservice is not None or not view.observed.others:
+        return None
+    old = sorted(str(each["metadata"]["name"]) for each in view.observed.others)
+    return Finding(reasons.DRAINING, f"RayService {', '.join(old)} is being removed")
+
+
+def _not_created(view: _View) -> Finding | None:
+    if view.observed.rayservice is not None:
+        return None
+    return Finding(reasons.STARTING_RAY, "the RayService is about to be created")
+
+
+def _refused(view: _View) -> Finding | None:
+    ready = condition(view.rayservice, "Ready")
+    if ready.get("reason") != "ValidationFailed":
+        return None
+    return Finding(reasons.RAYSERVICE_REFUSED, shortened(ready.get("message") or "no reason given"))
+
+
+def _answered(view: _View) -> Finding | None:
+    """A scale-up may be under way: what has answered goes on answering."""
+    if not view.observed.answered(view.revision):
+        return None
+    if view.app is not None and view.app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY):
+        return None
+    return Finding(reasons.READY, "the app answered the check through the stable Service")
+
+
+def _pod_refused(view: _View) -> Finding | None:
+    cluster = view.observed.raycluster_of(view.revision)
+    failure = condition(cluster or {}, "ReplicaFailure")
+    if failure.get("status") != "True":
+        return None
+    return Finding(reasons.POD_REFUSED, shortened(failure.get("message") or failure["reason"]))
+
+
+def _head_hindered(view: _View) -> Finding | None:
+    heads = view.observed.pods_of(view.revision, "head")
+    if not heads:
+        return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create the head Pod")
+    if any(is_ready(head) for head in heads):
+        return None
+    found = next((finding for head in heads if (finding := pods.hindrance(head))), None)
+    message = f"waiting for head Pod {heads[0]['metadata']['name']} to become ready"
+    return found or Finding(reasons.STARTING_RAY, message)
+
+
+def _serve_failed(view: _View) -> Finding | None:
+    if view.app is None or view.app.status != serve.DEPLOY_FAILED:
+        return None
+    return Finding(reasons.SERVE_FAILED, view.app.complaint())
+
+
+def _serve_unhealthy(view: _View) -> Finding | None:
+    if view.app is None or view.app.status != serve.UNHEALTHY:
+        return None
+    return Finding(reasons.SERVE_UNHEALTHY, view.app.complaint())
+
+
+def _worker_hindered(view: _View) -> Finding | None:
+    """Only while none runs: one that waits for a place holds up a scale-up, not the start."""
+    workers = view.observed.pods_of(view.revision, "worker")
+    if not workers:
+        return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
+    if any((worker.get("status") or {}).get("phase") == "Running" for worker in workers):
+        return None
+    found = next((finding for worker in workers if (finding := pods.hindrance(worker))), None)
+    message = f"waiting for worker Pod {workers[0]['metadata']['name']} to start"
+    return found or Finding(reasons.STARTING_RAY, message)
+
+
+def _app_unknown(view: _View) -> Finding | None:
+    if view.app is not None and view.app.status:
+        return None
+    return Finding(reasons.STARTING_RAY, "Ray runs; waiting for KubeRay to hand it the app")
+
+
+def _replica_unplaced(view: _View) -> Finding | None:
+    if view.app is None or view.app.status == serve.RUNNING:
+        return None
+    unplaced = view.app.unplaced()
+    return Finding(reasons.SCHEDULING, unplaced) if unplaced else None
+
+
+def _loading(view: _View) -> Finding | None:
+    if view.app is None or view.app.status == serve.RUNNING:
+        return None
+    return Finding(reasons.LOADING_MODEL, view.app.progress())
+
+
+def _no_endpoint(view: _View) -> Finding | None:
+    if view.observed.has_endpoints(view.revision):
+        return None
+    message = "the app runs; waiting for one of its Pods to become ready"
+    return Finding(reasons.AWAITING_ANSWER, message)
+
+
+def _check_failed(view: _View) -> Finding | None:
+    check = view.observed.check
+    if check is None or check.revision != view.revision or check.ok:
+        return None
+    return Finding(check.reason, shortened(check.message))
+
+
+_AWAITING: Final = Finding(
+    reasons.AWAITING_ANSWER, "the app runs; waiting for its answer to the check"
+)
+
+_CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
+    _suspended,
+    _kuberay_absent,
+    _draining,
+    _not_created,
+    _answered,
+    _refused,
+    _pod_refused,
+    _head_hindered,
+    _serve_failed,
+    _serve_unhealthy,
+    _worker_hindered,
+    _app_unknown,
+    _replica_unplaced,
+    _loading,
+    _no_endpoint,
+    _check_failed,
+)

@@ -1,0 +1,69 @@
+"""What Ray Serve says about the app, as KubeRay hands it on in the RayService's status.
+
+KubeRay's own `Ready` is not asked: it means only that there are endpoints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bastaix.observe.observed import Object
+from bastaix.observe.text import last_line
+
+RUNNING: Final = "RUNNING"
+DEPLOY_FAILED: Final = "DEPLOY_FAILED"
+UNHEALTHY: Final = "UNHEALTHY"
+
+_UNPLACED: Final = "to be scheduled"
+# What Serve says of every model that takes its time.
+_SLOW: Final = "more than 30s to initialize"
+
+
+@dataclass(frozen=True)
+class App:
+    status: str
+    message: str
+    deployments: Mapping[str, Mapping[str, Any]]
+
+    def complaint(self) -> str:
+        """The last line of the failed deployment, else of the app: it names the cause."""
+        for name, deployment in sorted(self.deployments.items()):
+            if deployment.get("status") in (DEPLOY_FAILED, UNHEALTHY) and _message(deployment):
+                return last_line(f"{name}: {last_line(_message(deployment))}")
+        return last_line(self.message) or f"the app is {self.status}, without a word why"
+
+    def unplaced(self) -> str | None:
+        """A replica that found no place in the Ray cluster."""
+        for name, deployment in sorted(self.deployments.items()):
+            if _UNPLACED in _message(deployment):
+                return last_line(f"{name}: {last_line(_message(deployment))}")
+        return None
+
+    def progress(self) -> str:
+        """What is still being built, and what went wrong on the way if something did."""
+        for name, deployment in sorted(self.deployments.items()):
+            message = _message(deployment)
+            if deployment.get("status") != "HEALTHY" and message and _SLOW not in message:
+                return last_line(f"{name}: {last_line(message)}")
+        waited = [n for n, d in sorted(self.deployments.items()) if d.get("status") != "HEALTHY"]
+        if waited:
+            return last_line(f"waiting for {', '.join(waited)}")
+        return "Ray Serve builds the app"
+
+
+def app(rayservice: Object) -> App | None:
+    """The one app; of the cluster that serves, or else of the one that is coming up."""
+    status = rayservice.get("status") or {}
+    for side in ("activeServiceStatus", "pendingServiceStatus"):
+        applications = (status.get(side) or {}).get("applicationStatuses") or {}
+        for each in applications.values():
+            return App(
+                status=each.get("status") or "",
+                message=each.get("message") or "",
+                deployments=each.get("serveDeploymentStatuses") or {},
+            )
+    return None
+
+
+def _message(deployment: Mapping[str, Any]) -> str:
+    return str(deployment.get("message") or "")

@@ -1,0 +1,18 @@
+"""One short line out of what Ray says, which is kilobytes of coloured traceback."""
+
+import re
+from typing import Final
+
+MAX_LENGTH: Final = 300
+_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: in a traceback, the exception."""
+    lines = [line.strip() for line in _ANSI.sub("", text).splitlines()]
+    return shortened(next((line for line in reversed(lines) if line), ""))
+
+
+def shortened(line: str) -> str:
+    line = "".join(char for char in line if char.isprintable())
+    return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"

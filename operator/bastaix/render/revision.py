@@ -1,0 +1,129 @@
+"""A revision: what the user asked for, rendered once and kept.
+
+Its name is a hash over the fields listed in `identity`, by what the user wrote: never over
+the rendered output, which a new version of the operator may render otherwise, and never over
+scaling, check or suspend, which change nothing in a Pod. Its rendering is kept in a
+ControllerRevision and applied from there ever after, so a new version of the operator
+restarts nobody's model.
+"""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bastaix.api import names
+from bastaix.api.v1alpha1 import ModelDeployment, Resources
+from bastaix.render import pods, raycluster, serve_config
+
+
+@dataclass(frozen=True)
+class Revision:
+    hash: str
+    commit: str
+    template: dict[str, Any]
+    """The RayService's spec without scaling; Serve's configuration as an object."""
+
+
+def revision(md: ModelDeployment) -> Revision:
+    digest = revision_hash(md)
+    template = {
+        # Replacing a cluster is our decision, not KubeRay's.
+        "upgradeStrategy": {"type": "None"},
+        "rayClusterConfig": raycluster.raycluster(md, digest),
+        "serveConfig": serve_config.serve_config(md),
+    }
+    # a copy, so that nothing in it is shared with the md or with a constant
+    return Revision(digest, md.spec.source.git.commit, copy.deepcopy(template))
+
+
+def revision_hash(md: ModelDeployment) -> str:
+    """The fields that are set, by name; empty is as good as absent."""
+    fields = {key: value for key, value in identity(md).items() if value not in (None, (), {}, [])}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[: names.HASH_LENGTH]
+
+
+def identity(md: ModelDeployment) -> dict[str, Any]:
+    """All that makes one revision another than the next.
+
+    A name in this list must never change, nor what it holds: it would restart every model
+    there is. New fields are added at will; absent, they change no hash.
+    """
+    spec, runtime = md.spec, md.spec.runtime
+    model = spec.model
+    return {
+        "source.git.repository": spec.source.git.repository,
+        "source.git.commit": spec.source.git.commit,
+        "app.importPath": spec.app.import_path,
+        "app.args": spec.app.args,
+        "model.id": model and model.id,
+        "model.source": model and model.source,
+        "model.engineArgs": model and model.engine_args,
+        "runtime.image": runtime.image,
+        "runtime.imagePullPolicy": runtime.image_pull_policy,
+        "runtime.imagePullSecrets": runtime.image_pull_secrets,
+        "runtime.rayVersion": runtime.ray_version,
+        "runtime.env": runtime.env,
+        "runtime.envFrom": runtime.env_from,
+        "runtime.serviceAccountName": runtime.service_account_name,
+        "runtime.nodeSelector": runtime.node_selector,
+        "runtime.tolerations": runtime.tolerations,
+        "runtime.affinity": runtime.affinity,
+        "runtime.runtimeClassName": runtime.runtime_class_name,
+        "runtime.priorityClassName": runtime.priority_class_name,
+        "runtime.volumes": runtime.volumes,
+        "runtime.volumeMounts": runtime.volume_mounts,
+        "runtime.head.resources": _resources(runtime.head_resources),
+        "runtime.worker.rayCPUs": runtime.worker_ray_cpus,
+        "resources": _resources(spec.resources),
+    }
+
+
+def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, Any]:
+    """Where the rendering is kept. Its data is immutable: create it, never change it."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": names.rayservice_name(md.name, revision.hash),
+            "namespace": md.namespace,
+            "labels": pods.labels(md, revision.hash),
+            "ownerReferences": [owner_reference(md)],
+        },
+        "revision": md.generation,
+        "data": {"commit": revision.commit, "template": revision.template},
+    }
+
+
+def from_controller_revision(manifest: Mapping[str, Any]) -> Revision:
+    data = manifest["data"]
+    return Revision(
+        hash=manifest["metadata"]["labels"][names.REVISION_LABEL],
+        commit=data["commit"],
+        template=data["template"],
+    )
+
+
+def owner_reference(md: ModelDeployment) -> dict[str, Any]:
+    """Makes a child go with its ModelDeployment, and tells ours from somebody else's."""
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": md.name,
+        "uid": md.uid,
+        "controller": True,
+    }
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    gpu = resources.gpu
+    fields = {
+        "cpu": resources.cpu,
+        "memory": resources.memory,
+        "gpu.count": gpu and gpu.count,
+        "gpu.resourceName": gpu and gpu.resource_name,
+    }
+    return {key: value for key, value in fields.items() if value is not None}

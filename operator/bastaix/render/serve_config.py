@@ -1,0 +1,127 @@
+"""What Ray Serve is asked to run: one app, from the zip of one commit.
+
+Scaling is not in it. Everything in `args` is part of Serve's code version, so a replica
+count there would restart every engine; `scaled` lays it over under `deployments` instead,
+which Serve applies to running replicas.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bastaix.api import names
+from bastaix.api.v1alpha1 import Git, Model, ModelDeployment
+from bastaix.render import model_source
+
+# High enough that the engine's own queue, not Serve's, decides what runs together.
+MAX_ONGOING_REQUESTS: Final = 1024
+# Ray's 10 s get a busy engine killed.
+HEALTH_CHECK_TIMEOUT_SECONDS: Final = 30
+
+
+def serve_config(md: ModelDeployment) -> dict[str, Any]:
+    """Serve's configuration as an object, without scaling."""
+    application = {
+        "name": md.name,
+        "route_prefix": "/",
+        "import_path": md.spec.app.import_path,
+        "runtime_env": {"working_dir": archive_url(md.spec.source.git)},
+    }
+    args = _args(md)
+    if args:
+        application["args"] = args
+    return {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": "0.0.0.0", "port": names.SERVE_PORT},
+        "applications": [application],
+    }
+
+
+def scaled(config: Mapping[str, Any], md: ModelDeployment) -> dict[str, Any]:
+    """The configuration with the replicas of the one deployment that scales."""
+    scaling = md.spec.scaling
+    deployment = {
+        "name": deployment_name(md),
+        "autoscaling_config": {
+            "min_replicas": scaling.min_replicas,
+            "max_replicas": scaling.max_replicas,
+            "target_ongoing_requests": scaling.target_ongoing_requests,
+        },
+    }
+    (application,) = config["applications"]
+    return {**config, "applications": [{**application, "deployments": [deployment]}]}
+
+
+def deployment_name(md: ModelDeployment) -> str:
+    """Ray's LLM builder names the deployment after the model, without `/` and `.`."""
+    if md.spec.scaling.deployment is not None:
+        return md.spec.scaling.deployment
+    assert md.spec.model is not None, "from_body asks for one of the two"
+    return "LLMServer:" + md.spec.model.id.replace("/", "--").replace(".", "_")
+
+
+def archive_url(git: Git) -> str:
+    """Where the host of a repository gives one commit as a zip.
+
+    GitHub has its own address; every other host is taken for a cgit.
+    """
+    repository = git.repository.rstrip("/").removesuffix(".git")
+    if urlsplit(repository).hostname == "github.com":
+        return f"{repository}/archive/{git.commit}.zip"
+    name = repository.rpartition("/")[2]
+    return f"{repository}/snapshot/{name}-{git.commit}.zip"
+
+
+def _args(md: ModelDeployment) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if md.spec.model is not None:
+        given = {"llm_configs": [_llm_config(md, md.spec.model)]}
+    merged = merge(given, md.spec.app.args)
+    assert isinstance(merged, dict)
+    return merged
+
+
+def _llm_config(md: ModelDeployment, model: Model) -> dict[str, Any]:
+    source = model_source.parse(model.source)
+    loading = {"model_id": model.id}
+    if source.location is not None:
+        loading["model_source"] = source.location
+    gpu = md.spec.resources.gpu
+    engine: dict[str, Any] = {}
+    if gpu is not None and gpu.count > 1:
+        engine["tensor_parallel_size"] = gpu.count
+    if source.revision is not None:
+        # Ray passes no revision of its own on to the engine.
+        engine["revision"] = source.revision
+    config: dict[str, Any] = {
+        "model_loading_config": loading,
+        "engine_kwargs": {**engine, **model.engine_args},
+        "deployment_config": {
+            "max_ongoing_requests": MAX_ONGOING_REQUESTS,
+            "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_SECONDS,
+        },
+    }
+    if gpu is None:
+        config["accelerator_config"] = {"kind": "cpu"}
+    return config
+
+
+def merge(given: Any, over: Any) -> Any:
+    """Maps are merged key by key and lists of maps entry by entry; anything else replaces."""
+    if isinstance(given, Mapping) and isinstance(over, Mapping):
+        merged = dict(given)
+        for key, value in over.items():
+            merged[key] = merge(given[key], value) if key in given else value
+        return merged
+    if _maps(given) and _maps(over):
+        paired = [merge(a, b) for a, b in zip(given, over, strict=False)]
+        return [*paired, *given[len(over) :], *over[len(given) :]]
+    return over
+
+
+def _maps(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(each, Mapping) for each in value)
+    )

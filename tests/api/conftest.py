@@ -1,0 +1,58 @@
+"""A real API server with our kind in it, shared by all tests of this folder."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import config
+from kubernetes.client import CustomObjectsApi
+
+from cluster import programs
+from cluster.control_plane import ControlPlane
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """etcd and the API server, with our CRD established; KubeRay's are a test's own."""
+    programs.ensure("kubectl")
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as running:
+        kubectl = _kubectl(running.kubeconfig)
+        kubectl("apply", "--server-side", "--filename", str(CRDS))
+        kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    """Run kubectl; `manifest` goes to its standard input, `check=False` lets it fail."""
+    return _kubectl(control_plane.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def objects(control_plane: ControlPlane) -> CustomObjectsApi:
+    client = config.new_client_from_config(str(control_plane.kubeconfig))  # type: ignore[no-untyped-call]
+    return CustomObjectsApi(client)
+
+
+def _kubectl(kubeconfig: Path) -> Kubectl:
+    def run(
+        *words: str, manifest: Any = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(programs.path("kubectl")), "--kubeconfig", str(kubeconfig), *words],
+            input=None if manifest is None else json.dumps(manifest),
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+        assert not check or done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
+        return done
+
+    return run

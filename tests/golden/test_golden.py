@@ -1,0 +1,68 @@
+"""What is rendered for a ModelDeployment, word for word.
+
+Each folder holds a ModelDeployment, `in.yaml`, and all that is rendered for it, `out.yaml`.
+After a change that is meant, `BASTAIX_GOLDEN=write` writes the outputs anew; then read the diff:
+a change of a Pod template here is a restart of every model, unless the ControllerRevision of
+the revision keeps the old one, which it does for those that exist.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.render.rayservice import rayservice
+from bastaix.render.revision import revision
+from bastaix.render.service import service
+
+HERE = Path(__file__).parent
+CASES = sorted(folder.parent.name for folder in HERE.glob("*/in.yaml"))
+
+
+class Readable(yaml.SafeDumper):
+    """Texts of several lines as blocks, and no references."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+Readable.add_representer(str, text)
+
+
+def rendered(case: str) -> str:
+    body = yaml.safe_load((HERE / case / "in.yaml").read_text())
+    md = ModelDeployment.from_body(body)
+    current = revision(md)
+    children = [rayservice(md, current), service(md, current.hash)]
+    return yaml.dump_all(children, Dumper=Readable, sort_keys=True, width=1000)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_renders_what_was_agreed(case: str) -> None:
+    output = HERE / case / "out.yaml"
+    if os.environ.get("BASTAIX_GOLDEN") == "write":
+        output.write_text(rendered(case))
+    assert rendered(case) == output.read_text()
+
+
+def test_scaling_changes_nothing_but_bounds_and_deployments() -> None:
+    """Two goldens differ in nothing that would restart a Pod or an engine."""
+    one, other = (
+        [line.strip() for line in rendered(case).splitlines()]
+        for case in ("vllm_cpu_from_claim", "scaling_laid_over")
+    )
+    changed = {line.partition(":")[0].strip('"') for line in set(one) ^ set(other)}
+    assert changed == {
+        "minReplicas",
+        "maxReplicas",
+        "min_replicas",
+        "max_replicas",
+        "target_ongoing_requests",
+    }

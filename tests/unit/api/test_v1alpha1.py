@@ -1,0 +1,106 @@
+"""Reading a ModelDeployment: typed values, defaults of a check, complaints with a path."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.api.errors import Stalled
+from bastaix.api.v1alpha1 import ModelDeployment
+from tests.unit.bodies import body, with_field
+
+
+def read(changed: dict[str, Any]) -> ModelDeployment:
+    return ModelDeployment.from_body(changed)
+
+
+def test_reads_the_least_that_can_be_said() -> None:
+    md = read(body())
+    assert (md.name, md.namespace, md.generation) == ("smollm2", "demo", 1)
+    assert md.spec.source.git.commit == "3f9c2a1d" * 5
+    assert md.spec.runtime.image is None
+    assert md.spec.scaling.max_replicas == 1
+    assert not md.deleting
+    assert not md.spec.suspend
+
+
+def test_asks_for_one_token_unless_told_otherwise() -> None:
+    check = read(body()).spec.app.check
+    assert (check.method, check.path, check.expect.status) == ("POST", "/v1/chat/completions", 200)
+    assert check.body is not None
+    assert check.body["model"] == "smollm2"
+    assert check.body["max_tokens"] == 1
+
+
+def test_asks_an_app_without_a_model_for_its_models() -> None:
+    changed = with_field(body(), "spec.model", None)
+    changed = with_field(changed, "spec.scaling", {"deployment": "Mine"})
+    check = read(changed).spec.app.check
+    assert (check.method, check.path, check.body) == ("GET", "/v1/models", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "method", "sent"),
+    [
+        ({"path": "/ok"}, "GET", None),
+        ({"path": "/ok", "body": {"a": None}}, "POST", {"a": None}),
+        ({"path": "/ok", "method": "POST"}, "POST", None),
+    ],
+)
+def test_asks_what_the_user_wrote(given: dict[str, Any], method: str, sent: Any) -> None:
+    check = read(with_field(body(), "spec.app.check", given)).spec.app.check
+    assert (check.method, check.path, check.body) == (method, "/ok", sent)
+
+
+def test_expects_what_the_user_wrote_of_the_usual_question() -> None:
+    changed = with_field(body(), "spec.app.check", {"expect": {"contains": "Rome"}})
+    check = read(changed).spec.app.check
+    assert check.path == "/v1/chat/completions"
+    assert (check.expect.status, check.expect.contains) == (200, "Rome")
+
+
+def test_takes_the_least_replicas_for_the_most_when_that_is_absent() -> None:
+    scaling = read(with_field(body(), "spec.scaling", {"minReplicas": 3})).spec.scaling
+    assert (scaling.min_replicas, scaling.max_replicas) == (3, 3)
+
+
+def test_keeps_quantities_as_text_and_nulls_in_arguments() -> None:
+    changed = with_field(body(), "spec.resources", {"cpu": 2, "memory": "8Gi"})
+    changed = with_field(changed, "spec.model.engineArgs", {"x": None})
+    spec = read(changed).spec
+    assert (spec.resources.cpu, spec.resources.memory) == ("2", "8Gi")
+    assert spec.model is not None
+    assert spec.model.engine_args == {"x": None}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("spec.source.git.commit", None, "spec.source.git.commit is missing"),
+        ("spec.source.git", [], "spec.source.git must be a map"),
+        ("spec.app.importPath", 1, "spec.app.importPath must be of type str, not 1"),
+        ("spec.scaling.minReplicas", True, "spec.scaling.minReplicas must be of type int"),
+        ("spec.scaling", {"minReplicas": 2, "maxReplicas": 1}, "is above maxReplicas (1)"),
+        ("spec.resources.cpu", [], "spec.resources.cpu must be a quantity"),
+        ("spec.resources.gpu", {}, "spec.resources.gpu.count is missing"),
+        ("spec.runtime.env", ["A"], "spec.runtime.env must be a list of maps"),
+        ("spec.model", None, "spec.scaling.deployment is missing"),
+    ],
+)
+def test_names_the_field_that_cannot_be_read(field: str, value: Any, says: str) -> None:
+    with pytest.raises(Stalled) as stalled:
+        read(with_field(body(), field, value))
+    assert stalled.value.reason == reasons.INVALID_SPEC
+    assert says in stalled.value.message
+
+
+def test_changes_no_body_that_it_reads() -> None:
+    given = with_field(body(), "spec.runtime.env", [{"name": "A", "value": None}])
+    before = copy.deepcopy(given)
+    read(given)
+    assert given == before
+
+
+def test_sees_that_it_is_being_deleted() -> None:
+    assert read(with_field(body(), "metadata.deletionTimestamp", "2026-01-01T00:00:00Z")).deleting

@@ -1,0 +1,364 @@
+"""Where a revision stands, from what KubeRay and Kubernetes say: a sentence a state."""
+
+from dataclasses import replace
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Reason
+from bastaix.observe.observed import Observed
+from bastaix.observe.phases import phase
+from tests.unit.observe.scenes import (
+    ANSWERING,
+    HASH,
+    PODS,
+    UP,
+    app,
+    check,
+    container,
+    pod,
+    raycluster,
+    rayservice,
+    ready,
+    running,
+    scene,
+)
+
+HEAD = ready("head")
+NO_NODE = [
+    {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient memory.",
+    }
+]
+BACK_OFF = container(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling image"})
+NO_SECRET = container(
+    waiting={"reason": "CreateContainerConfigError", "message": 'secret "hub" not found'}
+)
+CREATING = container(waiting={"reason": "ContainerCreating"})
+INITIALIZING = container(waiting={"reason": "PodInitializing"})
+KILLED = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
+UNPLACED = (
+    "Deployment 'LLMServer:smollm2' in application 'smollm2' has 1 replicas that have taken"
+    " more than 30s to be scheduled. Resources required for each replica: [{'CPU': 2.0}]."
+)
+SLOW = "1 replicas that have taken more than 30s to initialize.\nThis may be caused by a slow"
+TRACEBACK = (
+    "Deploying app 'smollm2' failed with exception:\nTraceback (most recent call last):\n"
+    "  File 'x.py', line 1\n\x1b[31mModuleNotFoundError: No module named 'main'\x1b[0m\n\n"
+)
+CONSTRUCTOR = (
+    "The deployment failed to start 3 times in a row. See controller logs for details. Error:\n"
+    "\x1b[36mray::ServeReplica\x1b[39m\nValueError: max_model_len is 0\n"
+)
+
+STATES: list[tuple[str, Observed, Reason, str]] = [
+    (
+        "the user wants no Pods",
+        scene(fields={"spec.suspend": True}),
+        reasons.SUSPENDED,
+        "no Pods run",
+    ),
+    (
+        "the user wants no Pods, and some are still there",
+        replace(ANSWERING, md_body=scene(fields={"spec.suspend": True}).md_body),
+        reasons.SUSPENDED,
+        "being removed",
+    ),
+    ("KubeRay is not there", scene(kuberay="missing"), reasons.KUBERAY_ABSENT, "install KubeRay"),
+    (
+        "the revision before is on its way out",
+        scene(others=(rayservice(hash="00000000"),)),
+        reasons.DRAINING,
+        "RayService smollm2-00000000 is being removed",
+    ),
+    ("nothing is there yet", scene(), reasons.STARTING_RAY, "about to be created"),
+    (
+        "KubeRay refuses the RayService",
+        scene(
+            rayservice=rayservice(
+                {
+                    "conditions": [
+                        {"type": "Ready", "reason": "ValidationFailed", "message": "name too long"}
+                    ]
+                }
+            )
+        ),
+        reasons.RAYSERVICE_REFUSED,
+        "name too long",
+    ),
+    (
+        "a quota refuses the head Pod",
+        scene(
+            rayservice=rayservice(),
+            rayclusters=(
+                raycluster(
+                    type="ReplicaFailure",
+                    status="True",
+                    reason="FailedCreateHeadPod",
+                    message="exceeded quota: memory",
+                ),
+            ),
+        ),
+        reasons.POD_REFUSED,
+        "exceeded quota",
+    ),
+    (
+        "KubeRay has made the cluster and no Pod yet",
+        scene(rayservice=rayservice(), **UP),
+        reasons.STARTING_RAY,
+        "create the head Pod",
+    ),
+    (
+        "no node has room for the head",
+        scene(rayservice=rayservice(), pods=(pod("head", conditions=NO_NODE),), **UP),
+        reasons.SCHEDULING,
+        "head Pod p-head: 0/1 nodes are available: 1 Insufficient memory.",
+    ),
+    (
+        "the head's image is not to be had",
+        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[BACK_OFF]),), **UP),
+        reasons.IMAGE_UNAVAILABLE,
+        "head Pod p-head cannot get image ray:1: Back-off pulling image",
+    ),
+    (
+        "the head's image is being pulled",
+        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[CREATING]),), **UP),
+        reasons.PULLING_IMAGE,
+        "its node pulls ray:1",
+    ),
+    (
+        "the head lacks a Secret",
+        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[NO_SECRET]),), **UP),
+        reasons.POD_FAILED,
+        'secret "hub" not found',
+    ),
+    (
+        "the head was killed for its memory",
+        scene(
+            rayservice=app("RUNNING", side="active"),
+            pods=(pod("head", phase="Failed", containerStatuses=[KILLED]),),
+            **UP,
+        ),
+        reasons.POD_FAILED,
+        "head Pod p-head ended with exit code 137: OOMKilled",
+    ),
+    (
+        "the head is coming up",
+        scene(rayservice=rayservice(), pods=(running("head"),), **UP),
+        reasons.STARTING_RAY,
+        "waiting for head Pod p-head to become ready",
+    ),
+    (
+        "no node has room for the worker",
+        scene(rayservice=rayservice(), pods=(HEAD, pod("worker", conditions=NO_NODE)), **UP),
+        reasons.SCHEDULING,
+        "worker Pod p-worker: 0/1 nodes",
+    ),
+    (
+        "the worker waits for the head in its init container",
+        scene(
+            rayservice=rayservice(),
+            pods=(
+                HEAD,
+                pod(
+                    "worker",
+                    initContainerStatuses=[container(running={})],
+                    containerStatuses=[INITIALIZING],
+                ),
+            ),
+            **UP,
+        ),
+        reasons.STARTING_RAY,
+        "waiting for worker Pod p-worker to start",
+    ),
+    (
+        "the worker's image is being pulled, for its init container first",
+        scene(
+            rayservice=rayservice(),
+            pods=(
+                HEAD,
+                pod(
+                    "worker",
+                    initContainerStatuses=[INITIALIZING],
+                    containerStatuses=[INITIALIZING],
+                ),
+            ),
+            **UP,
+        ),
+        reasons.PULLING_IMAGE,
+        "its node pulls ray:1",
+    ),
+    (
+        "Ray runs, and Serve knows of no app",
+        scene(rayservice=rayservice(), pods=(HEAD, running("worker")), **UP),
+        reasons.STARTING_RAY,
+        "hand it the app",
+    ),
+    (
+        "the app is being built",
+        scene(rayservice=app("DEPLOYING"), pods=(HEAD, running("worker")), **UP),
+        reasons.LOADING_MODEL,
+        "Ray Serve builds the app",
+    ),
+    (
+        "a replica finds no room in Ray",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED)),
+            pods=(HEAD, running("worker")),
+            **UP,
+        ),
+        reasons.SCHEDULING,
+        "LLM: Deployment 'LLMServer:smollm2'",
+    ),
+    (
+        "a model takes its time, which is no cause for alarm",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", SLOW), Ingress=("HEALTHY", "")),
+            pods=(HEAD, running("worker")),
+            **UP,
+        ),
+        reasons.LOADING_MODEL,
+        "waiting for LLM",
+    ),
+    (
+        "a replica failed once and is tried again",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", "Retrying 2 more time(s).\nKeyError: 1")),
+            pods=(HEAD, running("worker")),
+            **UP,
+        ),
+        reasons.LOADING_MODEL,
+        "LLM: KeyError: 1",
+    ),
+    (
+        "the app cannot be imported",
+        scene(rayservice=app("DEPLOY_FAILED", TRACEBACK), pods=(HEAD, running("worker")), **UP),
+        reasons.SERVE_FAILED,
+        "ModuleNotFoundError: No module named 'main'",
+    ),
+    (
+        "the app's constructor fails, which only its deployment says",
+        scene(
+            rayservice=app(
+                "DEPLOY_FAILED",
+                "Failed to update the deployments ['LLM'].",
+                LLM=("DEPLOY_FAILED", CONSTRUCTOR),
+            ),
+            pods=(HEAD, running("worker")),
+            **UP,
+        ),
+        reasons.SERVE_FAILED,
+        "LLM: ValueError: max_model_len is 0",
+    ),
+    (
+        "the app failed before its worker had a place: the cause comes first",
+        scene(
+            rayservice=app("DEPLOY_FAILED", TRACEBACK),
+            pods=(HEAD, pod("worker", conditions=NO_NODE)),
+            **UP,
+        ),
+        reasons.SERVE_FAILED,
+        "ModuleNotFoundError",
+    ),
+    (
+        "a replica that answered fails its health checks",
+        replace(
+            ANSWERING,
+            rayservice=app(
+                "UNHEALTHY", side="active", LLM=("UNHEALTHY", "A replica's health check failed.")
+            ),
+        ),
+        reasons.SERVE_UNHEALTHY,
+        "LLM: A replica's health check failed.",
+    ),
+    (
+        "the app runs and no Pod is behind the Service",
+        scene(rayservice=app("RUNNING"), pods=(HEAD, running("worker")), **UP),
+        reasons.AWAITING_ANSWER,
+        "waiting for one of its Pods",
+    ),
+    (
+        "the app runs and has not been asked",
+        scene(rayservice=app("RUNNING"), pods=PODS, **UP),
+        reasons.AWAITING_ANSWER,
+        "waiting for its answer",
+    ),
+    (
+        "another revision answered, which says nothing of this one",
+        scene(rayservice=app("RUNNING"), pods=PODS, check=check(True, hash="00000000"), **UP),
+        reasons.AWAITING_ANSWER,
+        "waiting for its answer",
+    ),
+    (
+        "nobody answers through the Service",
+        scene(
+            rayservice=app("RUNNING"),
+            pods=PODS,
+            check=check(False, reasons.PROBE_UNREACHABLE),
+            **UP,
+        ),
+        reasons.PROBE_UNREACHABLE,
+        "POST said so",
+    ),
+    (
+        "the answer is a wrong one",
+        scene(rayservice=app("RUNNING"), pods=PODS, check=check(False, reasons.WRONG_ANSWER), **UP),
+        reasons.WRONG_ANSWER,
+        "POST said so",
+    ),
+    ("the app answered", ANSWERING, reasons.READY, "answered the check"),
+    (
+        "what has answered goes on doing so while another replica has no place",
+        replace(
+            ANSWERING,
+            rayservice=app("DEPLOYING", side="active", LLM=("UPDATING", UNPLACED)),
+            pods=(*PODS, pod("worker", "p-worker-2", conditions=NO_NODE)),
+        ),
+        reasons.READY,
+        "answered the check",
+    ),
+    (
+        "what has answered goes on doing so while its head is made anew",
+        replace(ANSWERING, pods=(ready("worker"),)),
+        reasons.READY,
+        "answered the check",
+    ),
+    (
+        "what has answered has no Pod any more",
+        replace(ANSWERING, pods=()),
+        reasons.STARTING_RAY,
+        "create the head Pod",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason", "says"),
+    [pytest.param(*state[1:], id=state[0]) for state in STATES],
+)
+def test_says_where_it_stands(observed: Observed, reason: Reason, says: str) -> None:
+    found, message = phase(observed, HASH)
+    assert found == reason
+    assert says in message
+
+
+def test_trims_what_ray_says_to_one_line_of_300_characters() -> None:
+    failed = app("DEPLOY_FAILED", "first\n\x1b[31mValueError: " + "x" * 10_000 + "\x1b[0m\n  \n")
+    _, message = phase(scene(rayservice=failed, pods=PODS, **UP), HASH)
+    assert message.startswith("ValueError: xxx")
+    assert len(message) == 300
+    assert "\x1b" not in message
+
+
+def test_takes_a_pod_that_is_leaving_for_none() -> None:
+    leaving = ready("worker")
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not replace(ANSWERING, pods=(ready("head"), leaving)).answered(HASH)
+
+
+def test_takes_a_worker_of_another_revision_for_none() -> None:
+    other = ready("worker", hash="00000000")
+    assert not replace(ANSWERING, pods=(ready("head"), other)).answered(HASH)

@@ -1,0 +1,141 @@
+"""The whole status: kstatus conditions, the active revision, and no change without a cause."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Finding
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed
+from bastaix.observe.status import refused, status
+from tests.unit.bodies import body, with_field
+from tests.unit.observe.scenes import (
+    ANSWERING,
+    CURRENT,
+    HASH,
+    KEPT,
+    LATER,
+    MD,
+    NOW,
+    PODS,
+    UP,
+    app,
+    ready,
+    scene,
+    service,
+)
+
+SUSPENDED = with_field(body(), "spec.suspend", True)
+
+
+def conditions(found: dict[str, Any]) -> dict[str, str]:
+    return {each["type"]: f"{each['status']}/{each['reason']}" for each in found["conditions"]}
+
+
+def report(observed: Observed, finding: Finding | None = None) -> dict[str, Any]:
+    md = ModelDeployment.from_body(observed.md_body)
+    return status(md, observed, CURRENT, finding, NOW)
+
+
+def test_ready_is_neither_reconciling_nor_stalled() -> None:
+    assert conditions(report(ANSWERING)) == {"Ready": "True/Ready", "Serving": "True/Answering"}
+
+
+def test_work_that_goes_on_is_reconciling() -> None:
+    assert conditions(report(scene())) == {
+        "Ready": "False/StartingRay",
+        "Reconciling": "True/StartingRay",
+        "Serving": "False/NotAnswering",
+    }
+
+
+def test_what_somebody_else_must_do_is_reconciling() -> None:
+    assert conditions(report(scene(kuberay="missing")))["Reconciling"] == "True/KubeRayAbsent"
+
+
+def test_what_only_the_user_can_change_is_stalled() -> None:
+    failed = scene(rayservice=app("DEPLOY_FAILED", "KeyError: 1"), pods=PODS, **UP)
+    found = report(failed)
+    assert conditions(found) == {
+        "Ready": "False/ServeFailed",
+        "Stalled": "True/ServeFailed",
+        "Serving": "False/NotAnswering",
+    }
+    (ready_condition, *_) = found["conditions"]
+    assert ready_condition["message"] == f"KeyError: 1. {reasons.SERVE_FAILED.hint}"
+
+
+def test_suspended_is_neither_reconciling_nor_stalled() -> None:
+    found = report(Observed(md_body=SUSPENDED, service=service()))
+    assert conditions(found) == {"Ready": "False/Suspended", "Serving": "False/NotAnswering"}
+    assert found["replicas"] == {"desired": 0, "ready": 0}
+    assert "active" not in found
+
+
+def test_a_finding_of_the_reconciler_goes_before_what_is_seen() -> None:
+    finding = Finding(reasons.NOT_OWNED, "Service smollm2 belongs to somebody else")
+    found = conditions(report(ANSWERING, finding))
+    assert found["Ready"] == "False/NotOwned"
+    assert found["Serving"] == "True/Answering"
+
+
+def test_an_old_revision_may_answer_while_the_new_one_does_not() -> None:
+    old = "00000000"
+    observed = replace(
+        ANSWERING,
+        pods=(*PODS, ready("worker", "old", hash=old)),
+        service=service(old),
+        check=replace(ANSWERING.check, revision=old) if ANSWERING.check else None,
+        rayservice=app("DEPLOYING"),
+    )
+    assert conditions(report(observed)) == {
+        "Ready": "False/LoadingModel",
+        "Reconciling": "True/LoadingModel",
+        "Serving": "True/Answering",
+    }
+
+
+def test_says_the_address_the_active_revision_and_the_replicas() -> None:
+    found = report(ANSWERING)
+    assert found["observedGeneration"] == 1
+    assert found["url"] == "http://smollm2.demo.svc/v1"
+    assert found["active"] == {
+        "revision": HASH,
+        "commit": MD.spec.source.git.commit,
+        "since": "2026-01-01T12:00:00Z",
+    }
+    assert found["replicas"] == {"desired": 2, "ready": 1}
+
+
+def test_knows_the_commit_of_an_older_revision_from_what_is_kept() -> None:
+    md = ModelDeployment.from_body(with_field(body(), "spec.source.git.commit", "0" * 40))
+    newer = replace(CURRENT, hash="11111111", commit="0" * 40)
+    observed = replace(ANSWERING, controller_revisions=(KEPT,))
+    found = status(md, observed, newer, None, NOW)
+    assert found["active"]["commit"] == MD.spec.source.git.commit
+
+
+@pytest.mark.parametrize(
+    "observed", [ANSWERING, scene(), Observed(md_body=SUSPENDED), scene(kuberay="missing")]
+)
+def test_says_the_same_again_when_nothing_changed(observed: Observed) -> None:
+    first = report(observed)
+    again = with_field(dict(observed.md_body), "status", first)
+    md = ModelDeployment.from_body(again)
+    assert status(md, replace(observed, md_body=again), CURRENT, None, LATER) == first
+
+
+def test_a_spec_that_cannot_be_read_keeps_the_last_status() -> None:
+    before = report(ANSWERING)
+    unreadable = with_field(body(), "status", before)
+    unreadable = with_field(unreadable, "metadata.generation", 2)
+    found = refused(unreadable, Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
+    assert found["observedGeneration"] == 2
+    assert found["active"] == before["active"]
+    assert conditions(found) == {
+        "Ready": "False/InvalidSpec",
+        "Stalled": "True/InvalidSpec",
+        "Serving": "True/Answering",
+    }
