@@ -1,0 +1,3 @@
+module bastaix.dev/cluster/pause
+
+go 1.25.0
