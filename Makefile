@@ -6,7 +6,8 @@ SHELL := /bin/bash
 export BASTAIX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bastaix
 UV_VERSION := 0.13.9
 UV := $(BASTAIX_CACHE)/uv-$(UV_VERSION)/bin/uv
-VENV := $(BASTAIX_CACHE)/venv
+# One for each checkout: it holds a link to the sources.
+VENV := $(BASTAIX_CACHE)/venv-$(shell pwd | sha256sum | cut -c1-8)
 PYTHON := $(VENV)/bin/python
 export UV_NATIVE_TLS := 1
 
@@ -32,10 +33,13 @@ venv: $(VENV)/.ready ## Make the Python environment for development
 python: ## Print the path of its interpreter
 	@echo $(PYTHON)
 
+COMPILE := $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate
 lock: $(UV) ## Pin dependencies anew, with hashes and without addresses
-	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements/operator.txt
-	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml --output-file requirements/dev.txt
-
+	$(COMPILE) pyproject.toml --output-file requirements/operator.txt
+	$(COMPILE) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --python-platform x86_64-manylinux_2_28 --override serve_apps/overrides.txt \
+		serve_apps/requirements.in --output-file serve_apps/requirements.txt
 
 ##@ Main job
 
@@ -60,10 +64,15 @@ kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$$(make -s ku
 
 test: lint test-unit test-api test-e2e ## Every tier
 
+# What of the Serve apps can be checked without Ray.
+PURE_SERVE_APPS := $(addprefix serve_apps/,$(addprefix echo/,arguments.py answers.py settings.py) \
+	$(addprefix vllm_openai/,arguments.py rules.py))
+
 lint: venv ## ruff, mypy --strict, import-linter, helm lint
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+	@$(PYTHON) -m mypy $(PURE_SERVE_APPS)
 	@PYTHONPATH=operator:. $(VENV)/bin/lint-imports --no-cache
 	@$(PYTHON) -m cluster program helm
 	@$$($(PYTHON) -m cluster program helm) lint --quiet --strict charts/bastaix

@@ -1,0 +1,100 @@
+"""What the operator adds to a cold start: seconds from apply to the first answer of a real vLLM.
+
+The baseline is the very RayService that the operator rendered, applied by hand in another
+namespace; the two take turns in one run, because the machine is shared and noisy.
+"""
+
+import json
+import time
+import urllib.error
+from statistics import median
+from typing import Any
+
+from benchmarks.report import Figure, report
+from cluster import lifecycle
+from cluster.progress import Progress
+from demo import steps
+from demo.kubectl import kubectl
+
+NAME = "smollm2"
+OURS, BY_HAND = "bench-ours", "bench-by-hand"
+ROUNDS = 2
+TIMEOUT = 600.0
+
+
+def first_answer(service: str, namespace: str, progress: Progress, began: float) -> float:
+    """Seconds since `began` until the Service gave the model's answer."""
+
+    def answers() -> bool:
+        try:
+            said = steps.ask(steps.address(service, namespace), NAME, "Hello", timeout=30)
+        except (RuntimeError, OSError, urllib.error.URLError):  # no Service or no endpoint yet
+            return False
+        return bool(steps.text(said))
+
+    progress.wait(f"an answer of {namespace}/{service}", answers, seconds=TIMEOUT)
+    return time.monotonic() - began
+
+
+def through_operator(commit: str, image: str, progress: Progress) -> tuple[float, dict[str, Any]]:
+    began = time.monotonic()
+    manifest = (steps.ROOT / "demo/smollm2.yaml").read_text()
+    manifest = manifest.replace("namespace: demo", f"namespace: {OURS}")
+    manifest = manifest.replace("${COMMIT}", commit).replace("${IMAGE}", image)
+    kubectl("apply", "-f", "-", stdin=manifest)
+    seconds = first_answer(NAME, OURS, progress, began)
+    found = json.loads(kubectl("get", "rayservices", "-n", OURS, "-o", "json"))["items"][0]
+    kubectl("delete", "md", NAME, "-n", OURS)
+    gone(OURS, progress)
+    return seconds, found["spec"]
+
+
+def by_hand(spec: dict[str, Any], progress: Progress) -> float:
+    manifest = {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayService",
+        "metadata": {"name": NAME, "namespace": BY_HAND},
+        "spec": spec,
+    }
+    began = time.monotonic()
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    seconds = first_answer(f"{NAME}-serve-svc", BY_HAND, progress, began)
+    kubectl("delete", "rayservice", NAME, "-n", BY_HAND)
+    gone(BY_HAND, progress)
+    return seconds
+
+
+def gone(namespace: str, progress: Progress) -> None:
+    """The next start must find the machine's cores free."""
+
+    def no_pods() -> bool:
+        return not kubectl("get", "pods", "-n", namespace, "-o", "name").strip()
+
+    progress.wait(f"no Pod left in {namespace}", no_pods, seconds=180)
+
+
+def main() -> None:
+    progress = Progress()
+    lifecycle.up(progress)
+    images = steps.built("ray", "operator", "githost", progress=progress)
+    steps.install_operator(images["operator"])
+    commit = steps.publish("vllm_openai", progress)
+    for namespace in (OURS, BY_HAND):
+        steps.prepare_namespace(namespace)
+    ours, hand = [], []
+    for _ in range(ROUNDS):
+        seconds, spec = through_operator(commit, images["ray"], progress)
+        ours.append(seconds)
+        hand.append(by_hand(spec, progress))
+    for namespace in (OURS, BY_HAND):
+        kubectl("delete", "namespace", namespace)
+        kubectl("delete", "pv", f"models-{namespace}")
+    report(
+        "coldstart",
+        Figure("apply_to_first_answer", median(ours), "s", baseline=median(hand)),
+        Figure("added_by_operator", median(ours) - median(hand), "s"),
+    )
+
+
+if __name__ == "__main__":
+    main()

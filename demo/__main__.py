@@ -1,0 +1,58 @@
+"""`make demo`: from a bare machine to a model's answer, phase by phase."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from cluster import lifecycle, paths
+from cluster.progress import Progress
+from demo import steps
+
+NAMESPACE, NAME = "demo", "smollm2"
+QUESTION = "What is the capital of Italy?"
+
+
+def main() -> None:
+    progress = Progress()
+    progress.say("the first run builds everything (about 20 minutes); later ones take 2 to 4")
+    with ThreadPoolExecutor() as pool:  # the image's long build needs nothing of the cluster's
+        built = pool.submit(steps.built, "ray", "operator", "githost", progress=progress)
+        lifecycle.up(progress)
+        images = built.result()
+    with progress.step("installing the operator with its Helm chart"):
+        steps.install_operator(images["operator"])
+    with progress.step("pushing serve_apps/vllm_openai to the Git host in the cluster"):
+        commit = steps.publish("vllm_openai", progress)
+    with progress.step(f"namespace {NAMESPACE}, the model on a volume"):
+        steps.prepare_namespace(NAMESPACE)
+    progress.say(f"applying demo/smollm2.yaml at commit {commit}")
+    steps.apply(steps.ROOT / "demo/smollm2.yaml", COMMIT=commit, IMAGE=images["ray"])
+    steps.wait_ready(NAME, NAMESPACE, seconds=900, progress=progress)
+    address = steps.address(NAME, NAMESPACE)
+    answer = steps.ask(address, NAME, QUESTION)
+    print(_report(address, steps.text(answer)))
+
+
+def _report(address: str, answer: str) -> str:
+    body = {"model": NAME, "messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
+    return f"""
+  $ curl {address}/v1/chat/completions -H 'Content-Type: application/json' \\
+      -d '{json.dumps(body)}'
+  {answer}
+
+In the cluster the URL is http://{NAME}.{NAMESPACE}.svc/v1 ; from this machine {address}/v1
+
+Try next:
+  export KUBECONFIG={paths.KUBECONFIG}
+  kubectl get md -n {NAMESPACE}                       # what the operator says of it
+  kubectl describe md {NAME} -n {NAMESPACE}
+  kubectl patch md {NAME} -n {NAMESPACE} --type merge -p '{{"spec":{{"suspend":true}}}}'
+  make cluster-status, make cluster-down
+"""
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, OSError) as error:
+        sys.exit(f"make demo: {error}")

@@ -1,0 +1,49 @@
+"""One node for all e2e tests: started once and left running; every namespace goes again."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cluster import lifecycle
+from cluster.progress import Progress
+from demo import steps
+from demo.kubectl import kubectl
+from tests.e2e.deployed import Deployed, Node
+
+ECHO = steps.ROOT / "tests/e2e/echo.yaml"
+
+
+@pytest.fixture(scope="session")
+def real_node() -> Node:
+    progress = Progress()
+    lifecycle.up(progress)
+    images = dict(steps.built("ray", "operator", "githost", progress=progress))
+    steps.install_operator(images["operator"])
+    return Node(images=images, echo_commit=steps.publish("echo", progress), progress=progress)
+
+
+@pytest.fixture(scope="module")
+def namespace(real_node: Node) -> Iterator[str]:
+    """A fresh namespace that enforces Pod Security `restricted`; all in it goes at the end."""
+    name = f"test-{uuid.uuid4().hex[:6]}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield name
+    kubectl("delete", "md", "--all", "-n", name)
+    kubectl("delete", "namespace", name, "--timeout=180s")
+
+
+@pytest.fixture(scope="module")
+def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
+    def deploy(name: str) -> Deployed:
+        steps.apply(
+            ECHO,
+            NAME=name,
+            NAMESPACE=namespace,
+            COMMIT=real_node.echo_commit,
+            IMAGE=real_node.images["ray"],
+        )
+        return Deployed(name, namespace, real_node.progress)
+
+    return deploy
