@@ -1,0 +1,144 @@
+"""Keeps the watch on what there is to watch: finds KubeRay when it comes, and notes its going.
+
+kopf learns the kinds of a cluster when it is started, so it is started anew when the kinds
+change or when it gives up. The index outlives it; what was missed in between is found by
+comparing names, as is what a watch can miss at any time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import aiohttp
+
+from bastaix.api import names
+from bastaix.kube.cluster import Client, KubeCluster
+from bastaix.kube.discovery import served
+from bastaix.metrics import Metrics
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.index import Index, Name
+from bastaix.reconcile.kinds import RAY, WATCHED, Kind
+from bastaix.reconcile.queue import Queue
+from bastaix.watch import watch
+
+POLL_SECONDS: Final = 10.0
+MISSING_POLL_SECONDS: Final = 3.0
+RETRY_SECONDS: Final = 5.0
+LISTING_SECONDS: Final = 30.0
+LISTING_LOOKS: Final = 300
+
+UNREACHABLE: Final = (Refused, aiohttp.ClientError, TimeoutError, OSError)
+
+logger = logging.getLogger(__name__)
+
+
+class Informer:
+    def __init__(
+        self,
+        client: Client,
+        cluster: KubeCluster,
+        index: Index,
+        queue: Queue[Name],
+        metrics: Metrics,
+        namespaces: frozenset[str],
+        own_signals: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._cluster = cluster
+        self._index = index
+        self._queue = queue
+        self._metrics = metrics
+        self._namespaces = namespaces
+        self._own_signals = own_signals
+        self._kinds: frozenset[Kind] | None = None
+        self.informed = asyncio.Event()
+        """Everything has been seen once."""
+
+    def complaints(self) -> Sequence[str]:
+        """Why the operator is not ready."""
+        if self._kinds is None:
+            return ["the API server has not answered yet"]
+        missing = sorted(set(WATCHED) - self._kinds)
+        found = [_lack(kind) for kind in missing]
+        return found or ([] if self.informed.is_set() else ["the first listing is under way"])
+
+    async def run(self) -> None:
+        """Watch for ever: other kinds when those of the cluster change."""
+        while True:
+            try:
+                await self._watch(await served(self._client))
+            except UNREACHABLE as error:
+                logger.warning("the API server cannot be asked: %r", error)
+                self._metrics.failed(error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:
+                logger.exception("the watch failed; it is started again")
+                self._metrics.failed(error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def resync(self, every: float) -> None:
+        """Now and then compare the names of all objects, and look at every ModelDeployment."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self._compare()
+            except UNREACHABLE as error:
+                logger.warning("the names of all objects could not be compared: %r", error)
+                self._metrics.failed(error)
+            self._queue.spread(self._index.names(), every)
+
+    async def _watch(self, kinds: frozenset[Kind]) -> None:
+        """Watch these kinds for as long as they are the ones there are."""
+        self._kinds = kinds
+        self._cluster.serving(kinds)
+        for lack in self.complaints():
+            logger.warning("%s", lack)
+        watching = asyncio.create_task(
+            watch(kinds, self._namespaces, self._index, self._queue.add, self._own_signals),
+            name="watch",
+        )
+        looking = asyncio.create_task(self._until_changed(kinds), name="discovery")
+        tasks = {watching, looking}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _until_changed(self, kinds: frozenset[Kind]) -> None:
+        """See everything once, then look every now and then whether kinds came or went."""
+        await self._compare()
+        # kopf is listing the same; what it does not bring in time is read when it is needed
+        for _ in range(LISTING_LOOKS):
+            if not self._index.doubtful():
+                break
+            await asyncio.sleep(LISTING_SECONDS / LISTING_LOOKS)
+        for name in self._index.names():
+            self._queue.add(name)
+        self.informed.set()
+        logger.info("watching %s", ", ".join(kind.plural for kind in sorted(kinds)))
+        now = kinds
+        while now == kinds:
+            # the kinds of KubeRay come one by one, and somebody waits for them
+            await asyncio.sleep(MISSING_POLL_SECONDS if set(WATCHED) - kinds else POLL_SECONDS)
+            try:
+                now = await served(self._client)
+            except UNREACHABLE as error:
+                logger.warning("the API server does not say which kinds it has: %r", error)
+
+    async def _compare(self) -> None:
+        for kind in sorted(self._kinds or ()):
+            await self._cluster.names(kind, self._namespaces)
+
+
+def _lack(kind: Kind) -> str:
+    whole = f"the API server has no kind {kind.name} in {kind.api_version}"
+    if kind in RAY:
+        return f"{whole}: install KubeRay; it is noticed within {POLL_SECONDS:.0f} s"
+    if kind.group == names.GROUP:
+        return f"{whole}: apply the CRD of this operator"
+    return whole

@@ -1,0 +1,244 @@
+"""The API server: login, plain requests, and the index kept true by what they bring.
+
+The only importer of `kubernetes`, and of it only login and transport are used: no generated
+model and no discovery client, both of which cost memory and bring nothing to objects that
+we hold as JSON anyway. What to write, and when, is decided in `reconcile`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from bastaix.api import names
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
+from bastaix.reconcile.kinds import Kind
+
+TIMEOUT = 30.0
+PAGE = 200
+BUSY = 429
+PATIENCE = 5
+LONGEST_PAUSE = 5.0
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+Counter = Callable[[str, str], None]
+"""Called with kind and verb of each write."""
+
+
+class NoCluster(Exception):
+    """No API server is known; the message says where one was looked for."""
+
+
+class Client:
+    """JSON to the API server and back, as whoever this process is to it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._client = ApiClient(configuration)
+        self._client.user_agent = names.FIELD_MANAGER
+
+    @classmethod
+    async def login(cls) -> "Client":
+        """As the Pod's service account, or else as the kubeconfig says."""
+        configuration = Configuration()
+        configuration.retries = 0
+        try:
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+        except ConfigException:
+            try:
+                await load_kube_config(  # type: ignore[no-untyped-call]
+                    client_configuration=configuration
+                )
+            except ConfigException as error:
+                raise NoCluster(
+                    "neither in a Pod with a service account nor with a usable kubeconfig:"
+                    f" set KUBECONFIG ({error})"
+                ) from error
+        return cls(configuration)
+
+    async def close(self) -> None:
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Body:
+        """One request; Refused when the API server does not grant it.
+
+        Told to come back later, it does so a few times: the API server says that when it has
+        too much to do, and while the storage of a new kind is being set up.
+        """
+        headers = {"Accept": accept, "Content-Type": content_type}
+        target = f"{path}?{urlencode(query)}" if query else path
+        for left in reversed(range(PATIENCE)):
+            status, answer = await self._send(method, target, body, headers)
+            if status < 400:
+                return answer
+            if status != BUSY or not left:
+                break
+            after = (answer.get("details") or {}).get("retryAfterSeconds") or 1
+            await asyncio.sleep(min(after, LONGEST_PAUSE))
+        reason, message = answer.get("reason", ""), answer.get("message", "")
+        raise Refused(status, str(reason), str(message))
+
+    async def _send(
+        self, method: str, target: str, body: object, headers: dict[str, str]
+    ) -> tuple[int, Body]:
+        # the login may bring another token each time, so the headers are made each time
+        method, url, headers, _, _ = await self._client.param_serialize(
+            method, target, header_params=dict(headers), auth_settings=["BearerToken"]
+        )
+        response = await self._client.call_api(
+            method, url, headers, body=body, _request_timeout=TIMEOUT
+        )
+        return response.status, _json(await response.read())  # type: ignore[no-untyped-call]
+
+
+class KubeCluster:
+    """`reconcile.cluster.Cluster` over a Client."""
+
+    def __init__(self, client: Client, index: Index, count: Counter) -> None:
+        self._client = client
+        self._index = index
+        self._count = count
+        self._served: frozenset[Kind] = frozenset()
+
+    def serves(self, kind: Kind) -> bool:
+        return kind in self._served
+
+    def serving(self, kinds: frozenset[Kind]) -> None:
+        """Take what discovery found; what is served no more is no more."""
+        for kind in self._served - kinds:
+            self._index.forget(kind)
+        self._served = kinds
+
+    async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
+        if not live:
+            body = self._index.body(kind, name)
+            if body is not None or not self._index.knows(kind, name):
+                return body
+        try:
+            body = await self._client.request("GET", kind.path(*name))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            self._index.absent(kind, name)
+            return None
+        if owner_of(kind, body["metadata"]) is not None:
+            self._index.told(kind, body)
+        return body
+
+    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
+        bodies = [await self.read(kind, name) for name in self._index.owned(kind, owner)]
+        return tuple(body for body in bodies if body is not None)
+
+    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
+        metadata = manifest["metadata"]
+        query = {"fieldManager": names.FIELD_MANAGER}
+        self._count(kind.name, "create")
+        try:
+            body = await self._client.request(
+                "POST", kind.path(metadata["namespace"]), manifest, query=query
+            )
+        except Refused as refused:
+            there = await self.read(kind, name_of(metadata), live=True)
+            if refused.status != 409 or there is None:
+                raise
+            return there
+        self._index.told(kind, body)
+        return body
+
+    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        self._count(kind.name, "apply")
+        await self._apply(kind, manifest, "")
+
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        self._count(kind.name, "status")
+        try:
+            await self._apply(kind, manifest, "status")
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            self._index.absent(kind, name_of(manifest["metadata"]))
+
+    async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
+        name = name_of(body["metadata"])
+        self._count(kind.name, "patch")
+        query = {"fieldManager": names.FIELD_MANAGER}
+        # what was planned on may be old news by now
+        self._index.doubt(kind, name)
+        patched = await self._client.request(
+            "PATCH", kind.path(*name), list(operations), query=query, content_type=JSON_PATCH
+        )
+        self._index.told(kind, patched)
+
+    async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        metadata = body["metadata"]
+        options = {
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": metadata["uid"]},
+        }
+        self._count(kind.name, "delete")
+        try:
+            await self._client.request("DELETE", kind.path(*name_of(metadata)), options)
+        except Refused as refused:
+            if refused.status not in (404, 409):
+                raise
+        self._index.doubt(kind, name_of(metadata))
+
+    async def names(self, kind: Kind, namespaces: frozenset[str]) -> None:
+        """Compare the index with a listing of names: cheap, and it finds what a watch missed."""
+        metadatas: list[Mapping[str, Any]] = []
+        everywhere: list[str | None] = [None]
+        for namespace in sorted(namespaces) or everywhere:
+            query = {"limit": str(PAGE)}
+            if kind.group != names.GROUP:
+                query["labelSelector"] = names.NAME_LABEL
+            while True:
+                page = await self._client.request(
+                    "GET", kind.path(namespace), query=query, accept=METADATA_LIST
+                )
+                metadatas += [_brief(item["metadata"]) for item in page["items"] or ()]
+                more = page["metadata"].get("continue")
+                if not more:
+                    break
+                query["continue"] = more
+        self._index.listed(kind, metadatas, namespaces)
+
+    async def _apply(self, kind: Kind, manifest: Mapping[str, Any], subresource: str) -> None:
+        metadata = manifest["metadata"]
+        query = {
+            "fieldManager": names.FIELD_MANAGER,
+            "force": "true",
+            "fieldValidation": "Strict",
+        }
+        path = kind.path(metadata["namespace"], metadata["name"], subresource)
+        body = await self._client.request("PATCH", path, manifest, query=query, content_type=APPLY)
+        self._index.told(kind, body)
+
+
+def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Metadata without managedFields, of which a thousand would weigh more than all else."""
+    wanted = ("name", "namespace", "uid", "resourceVersion", "labels")
+    return {key: metadata[key] for key in wanted if key in metadata}
+
+
+def _json(data: bytes) -> Body:
+    """A proxy in between may answer with something else than JSON; that is told by its status."""
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,27 @@
+"""Which of the kinds that we know does the API server have just now?
+
+kopf's own scanning of CRDs needs cluster-wide rights. Discovery is open to every service
+account, so asking it now and then works with namespaced rights too.
+"""
+
+from bastaix.kube.cluster import Client
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.kinds import WATCHED, Kind
+
+
+async def served(client: Client) -> frozenset[Kind]:
+    """The watched kinds that the API server has; raises when it cannot be asked."""
+    found: set[Kind] = set()
+    for group_version in sorted({kind.api_version for kind in WATCHED}):
+        prefix = "/apis/" if "/" in group_version else "/api/"
+        try:
+            resources = await client.request("GET", prefix + group_version)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            continue
+        plurals = {resource["name"] for resource in resources["resources"]}
+        found |= {
+            kind for kind in WATCHED if kind.api_version == group_version and kind.plural in plurals
+        }
+    return frozenset(found)

@@ -1,0 +1,116 @@
+"""The operator's own metrics: what they are called, and who feeds them.
+
+docs/metrics.md explains them to those who watch them.
+"""
+
+from collections import Counter as TallyCounter
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from bastaix.reconcile.index import Name
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """`reconcile.queue.Watcher`, `reconcile.cluster.Tally` and the counter of writes in one."""
+
+    def __init__(self) -> None:
+        # else each series comes twice, the second time with its birth, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "bastaix_reconcile_seconds",
+            "Time that one reconciliation took.",
+            registry=self._registry,
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+        )
+        self._wait = Histogram(
+            "bastaix_queue_wait_seconds",
+            "Time that a ModelDeployment waited for a free worker.",
+            registry=self._registry,
+            buckets=(0.005, 0.05, 0.25, 1, 2.5, 5, 15, 30, 60, 300),
+        )
+        self._depth = Gauge(
+            "bastaix_queue_depth",
+            "ModelDeployments that wait for a free worker.",
+            registry=self._registry,
+        )
+        self._errors = Counter(
+            "bastaix_reconcile_errors",
+            "Reconciliations that failed, by the type of the error.",
+            ["type"],
+            registry=self._registry,
+        )
+        self._standings = Gauge(
+            "bastaix_modeldeployments",
+            "ModelDeployments by readiness and its reason.",
+            ["ready", "reason"],
+            registry=self._registry,
+        )
+        self._answer = Histogram(
+            "bastaix_first_answer_seconds",
+            "Time from the first apply of a revision to its first right answer.",
+            registry=self._registry,
+            buckets=(10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600),
+        )
+        self._writes = Counter(
+            "bastaix_writes",
+            "Writes to the API server.",
+            ["kind", "verb"],
+            registry=self._registry,
+        )
+        ProcessCollector(registry=self._registry)
+        self._last: dict[Name, tuple[str, str]] = {}
+        self._counts: TallyCounter[tuple[str, str]] = TallyCounter()
+
+    def watch_depth(self, depth: Callable[[], float]) -> None:
+        self._depth.set_function(depth)
+
+    def started(self, waited: float) -> None:
+        self._wait.observe(waited)
+
+    def finished(self, took: float, error: BaseException | None) -> None:
+        self._seconds.observe(took)
+        if error is not None:
+            self._errors.labels(type(error).__name__).inc()
+
+    def failed(self, error: BaseException) -> None:
+        """An error outside of any reconciliation, such as a watch that ended."""
+        self._errors.labels(type(error).__name__).inc()
+
+    def wrote(self, kind: str, verb: str) -> None:
+        self._writes.labels(kind, verb).inc()
+
+    def standing(self, name: Name, ready: bool, reason: str) -> None:
+        now = (str(ready).lower(), reason)
+        if self._last.get(name) == now:
+            return
+        self.gone(name)
+        self._last[name] = now
+        self._counts[now] += 1
+        self._standings.labels(*now).inc()
+
+    def gone(self, name: Name) -> None:
+        before = self._last.pop(name, None)
+        if before is None:
+            return
+        self._standings.labels(*before).dec()
+        self._counts[before] -= 1
+        if not self._counts[before]:
+            self._standings.remove(*before)
+
+    def first_answer(self, seconds: float) -> None:
+        self._answer.observe(seconds)
+
+    def page(self) -> bytes:
+        return generate_latest(self._registry)

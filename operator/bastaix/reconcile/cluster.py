@@ -1,0 +1,71 @@
+"""What the reconciler needs of the world, as protocols. `kube` fulfils them, and so do tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from bastaix.api.v1alpha1 import Check
+from bastaix.reconcile.index import Body, Name
+from bastaix.reconcile.kinds import Kind
+
+
+class Refused(Exception):
+    """The API server understood a request and did not grant it."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a check. Nothing of what the app said is in it, only whether it fits."""
+
+    outcome: Literal["right", "wrong", "unreachable"]
+    message: str
+
+
+class Cluster(Protocol):
+    """The API server. A read is as fresh as the index; a `live` one asks the server itself."""
+
+    async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None: ...
+
+    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]: ...
+
+    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
+        """Create an object, or find the one that is there; it is never changed."""
+
+    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None: ...
+
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        """Write a status; that the object is gone is no error."""
+
+    async def patch(
+        self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]
+    ) -> None: ...
+
+    async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Delete this very object; that it is gone already, or replaced, is no error."""
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the API server has this kind at all."""
+
+
+class Probe(Protocol):
+    async def ask(self, check: Check, name: Name) -> Answer:
+        """Ask an app its check through the stable Service of a ModelDeployment."""
+
+
+class Recorder(Protocol):
+    async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
+        """Say on the object that its readiness changed (a Kubernetes Event)."""
+
+
+class Tally(Protocol):
+    """What the reconciler reports to the metrics."""
+
+    def standing(self, name: Name, ready: bool, reason: str) -> None: ...
+    def gone(self, name: Name) -> None: ...
+    def first_answer(self, seconds: float) -> None: ...

@@ -1,0 +1,52 @@
+"""Is what lives still what we want? Pure comparison, so that nothing is written twice.
+
+The API server adds defaults and other controllers add fields of their own, so a live object
+is right when it *contains* the intent. What a containment cannot see, a field that is wanted
+no more, the annotation tells: it is the digest of the intent that was applied last.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bastaix.api import names
+
+Manifest = dict[str, Any]
+
+
+def stamped(manifest: Manifest) -> Manifest:
+    """The intent with its digest on it, as it is applied."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), names.APPLIED_ANNOTATION: digest}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def drifted(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
+    """Whether a stamped intent must be applied."""
+    return live is None or not contains(live, intent)
+
+
+def contains(live: Any, intent: Any) -> bool:
+    """Whether every field of the intent has its value; lists must match item by item."""
+    if isinstance(intent, Mapping):
+        return isinstance(live, Mapping) and all(
+            key in live and contains(live[key], value) for key, value in intent.items()
+        )
+    if isinstance(intent, list | tuple):
+        return (
+            isinstance(live, list)
+            and len(live) == len(intent)
+            and all(contains(one, other) for one, other in zip(live, intent, strict=True))
+        )
+    if isinstance(live, bool) or isinstance(intent, bool):
+        return live is intent  # True is 1 in Python, and not in JSON
+    return bool(live == intent)
+
+
+def owned(live: Mapping[str, Any], uid: str) -> bool:
+    """Whether an object is controlled by the owner of this uid."""
+    references = live["metadata"].get("ownerReferences") or []
+    return any(each.get("controller") and each.get("uid") == uid for each in references)

@@ -1,0 +1,173 @@
+"""What the operator knows of the cluster, and how fresh each piece is.
+
+The watch tells it, our own writes tell it (the answer to a write is newer than what the
+watch has brought so far), and a listing of names now and then catches what a watch can
+miss: kopf does not notice an object that vanished while its watch was broken. What is
+doubtful is kept without a body, and whoever needs it reads it from the API server.
+
+kopf's own indexes are not used: until all kinds are listed they keep every listed body as
+parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
+managedFields. Nothing here waits, so nothing here can be seen half done.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bastaix.api import names
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
+
+Body = dict[str, Any]
+Name = tuple[str, str]
+"""Namespace and name."""
+
+_REMEMBERED_ENDS = 1000
+
+
+@dataclass(slots=True)
+class _Entry:
+    owner: str
+    uid: str
+    version: str
+    packed: bytes | None
+    """None: known to exist, or to have existed; to be read before it is believed."""
+
+
+class Index:
+    def __init__(self) -> None:
+        self._entries: dict[Kind, dict[Name, _Entry]] = {}
+        self._owned: dict[Kind, dict[Name, set[str]]] = {}
+        # Resource version at the end of an object: old news of it, such as the late answer to
+        # a write of ours, may come after the news of its end.
+        self._ends: dict[str, str] = {}
+
+    def told(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Take an object as it was seen; says whether that is news."""
+        metadata = body["metadata"]
+        owner = owner_of(kind, metadata)
+        if owner is None:
+            return self._drop(kind, name_of(metadata))
+        entry = self._entries.get(kind, {}).get(name_of(metadata))
+        uid, version = metadata["uid"], metadata["resourceVersion"]
+        if _before(version, self._ends.get(uid)):
+            return False
+        if entry is not None and entry.uid == uid:
+            known = entry.version == version and entry.packed is not None
+            if known or _before(version, entry.version):
+                return False
+        self._put(kind, name_of(metadata), _Entry(owner, uid, version, _pack(kind, body)))
+        return True
+
+    def ended(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Take an object as it was when it ended; says whether that is news."""
+        metadata = body["metadata"]
+        self._ends[metadata["uid"]] = metadata["resourceVersion"]
+        if len(self._ends) > _REMEMBERED_ENDS:
+            del self._ends[next(iter(self._ends))]
+        entry = self._entries.get(kind, {}).get(name_of(metadata))
+        if entry is None or entry.uid != metadata["uid"]:
+            return False
+        return self._drop(kind, name_of(metadata))
+
+    def doubt(self, kind: Kind, name: Name) -> None:
+        """Read this object anew before it is believed."""
+        entry = self._entries.get(kind, {}).get(name)
+        if entry is not None:
+            entry.packed = None
+
+    def absent(self, kind: Kind, name: Name) -> None:
+        """The API server was asked, and it does not exist."""
+        self._drop(kind, name)
+
+    def listed(
+        self, kind: Kind, metadatas: Iterable[Mapping[str, Any]], within: frozenset[str]
+    ) -> None:
+        """Compare with a listing of (all or some) namespaces; whatever differs is doubted."""
+        missing = {name for name in self._entries.get(kind, {}) if not within or name[0] in within}
+        for metadata in metadatas:
+            name, owner = name_of(metadata), owner_of(kind, metadata)
+            missing.discard(name)
+            entry = self._entries.get(kind, {}).get(name)
+            uid, version = metadata["uid"], metadata["resourceVersion"]
+            if owner is None or _before(version, self._ends.get(uid)):
+                continue
+            if entry is None or entry.uid != uid or _before(entry.version, version):
+                self._put(kind, name, _Entry(owner, uid, version, None))
+        for name in missing:
+            self.doubt(kind, name)
+
+    def forget(self, kind: Kind) -> None:
+        """The kind itself is gone from the API server, and with it all that was of it."""
+        self._entries.pop(kind, None)
+        self._owned.pop(kind, None)
+
+    def doubtful(self) -> int:
+        """How many objects are known by name alone."""
+        return sum(
+            entry.packed is None for entries in self._entries.values() for entry in entries.values()
+        )
+
+    def names(self) -> list[Name]:
+        return list(self._entries.get(MODELDEPLOYMENT, {}))
+
+    def knows(self, kind: Kind, name: Name) -> bool:
+        return name in self._entries.get(kind, {})
+
+    def body(self, kind: Kind, name: Name) -> Body | None:
+        """The object as last seen; None when it must be read (see `knows`) or is not there."""
+        entry = self._entries.get(kind, {}).get(name)
+        return None if entry is None or entry.packed is None else _unpack(entry.packed)
+
+    def owned(self, kind: Kind, owner: Name) -> list[Name]:
+        """Names of the objects of a kind that belong to one ModelDeployment."""
+        namespace = owner[0]
+        return [(namespace, name) for name in sorted(self._owned.get(kind, {}).get(owner, ()))]
+
+    def _put(self, kind: Kind, name: Name, entry: _Entry) -> None:
+        self._drop(kind, name)
+        self._entries.setdefault(kind, {})[name] = entry
+        owners = self._owned.setdefault(kind, {})
+        owners.setdefault((name[0], entry.owner), set()).add(name[1])
+
+    def _drop(self, kind: Kind, name: Name) -> bool:
+        entry = self._entries.get(kind, {}).pop(name, None)
+        if entry is None:
+            return False
+        owners = self._owned[kind]
+        owners[name[0], entry.owner].discard(name[1])
+        if not owners[name[0], entry.owner]:
+            del owners[name[0], entry.owner]
+        return True
+
+
+def name_of(metadata: Mapping[str, Any]) -> Name:
+    return metadata["namespace"], metadata["name"]
+
+
+def owner_of(kind: Kind, metadata: Mapping[str, Any]) -> str | None:
+    """The name of the ModelDeployment that an object belongs to by its label."""
+    if kind == MODELDEPLOYMENT:
+        return str(metadata["name"])
+    owner = (metadata.get("labels") or {}).get(names.NAME_LABEL)
+    return str(owner) if owner else None
+
+
+def _before(version: str, other: str | None) -> bool:
+    """Resource versions of one object grow; if they were ever no numbers, the last one wins."""
+    if other is None or not (version.isdigit() and other.isdigit()):
+        return False
+    return int(version) < int(other)
+
+
+def _pack(kind: Kind, body: Mapping[str, Any]) -> bytes:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    # in a list the API server leaves out what the list is of
+    whole = {**body, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
+    return zlib.compress(json.dumps(whole, separators=(",", ":")).encode(), 1)
+
+
+def _unpack(packed: bytes) -> Body:
+    body: Body = json.loads(zlib.decompress(packed))
+    return body

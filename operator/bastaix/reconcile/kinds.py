@@ -1,0 +1,49 @@
+"""The kinds of objects that the operator watches or writes, and how the API addresses them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bastaix.api import names
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    group: str
+    version: str
+    plural: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """The address of one object, of a collection in a namespace, or of the whole kind."""
+        parts = ["apis", self.group] if self.group else ["api"]
+        parts.append(self.version)
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts += [self.plural, name, subresource]
+        return "/" + "/".join(part for part in parts if part)
+
+
+MODELDEPLOYMENT: Final = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+CONTROLLERREVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
+SERVICE: Final = Kind("", "v1", "services", "Service")
+POD: Final = Kind("", "v1", "pods", "Pod")
+RAYSERVICE: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayservices", "RayService")
+RAYCLUSTER: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayclusters", "RayCluster")
+
+WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, RAYSERVICE, RAYCLUSTER)
+RAY: Final = frozenset({RAYSERVICE, RAYCLUSTER})
+
+_BY_NAME: Final = {kind.name: kind for kind in WATCHED}
+
+
+def of(manifest: Mapping[str, Any]) -> Kind:
+    """The kind of an object that the operator watches or renders."""
+    return _BY_NAME[str(manifest["kind"])]

@@ -1,0 +1,150 @@
+"""One keyed queue: every key is looked at after it was added, and never twice at once.
+
+Adding is idempotent until the work begins; what is added during the work runs once more
+after it. Work that fails is retried with backoff and jitter; work that asks for it is
+repeated after a while. Time is the event loop's and
+randomness is given, so tests own both. What the keys mean is nobody's business here.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_BACKOFF = 1.0
+LAST_BACKOFF = 300.0
+JITTER = 0.2
+"""Part of a delay that chance adds or takes, so that what failed together returns apart."""
+
+logger = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Who wants to know how the queue does (the metrics)."""
+
+    def started(self, waited: float) -> None: ...
+    def finished(self, took: float, error: BaseException | None) -> None: ...
+
+
+class Queue(Generic[Key]):
+    def __init__(
+        self,
+        work: Callable[[Key], Awaitable[float | None]],
+        *,
+        random: Random,
+        watcher: Watcher,
+        deadline: float = 60.0,
+    ) -> None:
+        """`work` gives the seconds after which it wants to look again, or None."""
+        self._work = work
+        self._random = random
+        self._watcher = watcher
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Key] = deque()
+        self._since: dict[Key, float] = {}  # when a key that is ready, or again, became so
+        self._running: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self._some = asyncio.Event()
+        self._closed = False
+        self._progress = self._loop.time()
+
+    @property
+    def depth(self) -> int:
+        return len(self._since)
+
+    def stuck(self) -> float:
+        """Seconds without any work begun or ended although there is some; 0 when all is well."""
+        if not self._since and not self._running:
+            return 0.0
+        return self._loop.time() - self._progress
+
+    def add(self, key: Key) -> None:
+        """Look at this key as soon as a worker is free."""
+        self._forget_timer(key)
+        if key in self._since:
+            return
+        if not self._since and not self._running:
+            self._progress = self._loop.time()
+        self._since[key] = self._loop.time()
+        if key not in self._running:
+            self._ready.append(key)
+            self._some.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Look at this key after so many seconds, unless it is looked at before."""
+        when = self._loop.time() + seconds
+        timer = self._timers.get(key)
+        if key in self._since or (timer is not None and timer.when() <= when):
+            return
+        self._forget_timer(key)
+        self._timers[key] = self._loop.call_at(when, self.add, key)
+
+    async def run(self, workers: int) -> None:
+        """Work until `close`; what is being worked on then is brought to its end."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._worker(), name=f"queue worker {number}")
+
+    def close(self) -> None:
+        """Begin nothing new; `run` returns when what runs has ended."""
+        self._closed = True
+        self._some.set()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def spread(self, keys: Iterable[Key], seconds: float) -> None:
+        """Look at all these within a time, each at a moment of its own."""
+        for key in keys:
+            self.add_after(key, seconds * self._random.random())
+
+    async def _worker(self) -> None:
+        while not self._closed:
+            if not self._ready:
+                self._some.clear()
+                await self._some.wait()
+                continue
+            key = self._ready.popleft()
+            self._running.add(key)
+            try:
+                await self._attempt(key)
+            finally:
+                self._running.discard(key)
+                if key in self._since:
+                    self._ready.append(key)
+                    self._some.set()
+
+    async def _attempt(self, key: Key) -> None:
+        began = self._progress = self._loop.time()
+        self._watcher.started(began - self._since.pop(key))
+        self._forget_timer(key)
+        error: Exception | None = None
+        again: float | None = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                again = await self._work(key)
+            self._failures.pop(key, None)
+        except Exception as caught:
+            error = caught
+            again = self._backoff(key)
+            logger.exception("%s failed; again in %.0f s", key, again)
+        self._progress = self._loop.time()
+        self._watcher.finished(self._progress - began, error)
+        if again is not None and not self._closed:
+            self.add_after(key, again)
+
+    def _backoff(self, key: Key) -> float:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(LAST_BACKOFF / (1 + JITTER), FIRST_BACKOFF * 2.0 ** min(failures - 1, 20))
+        return delay * self._random.uniform(1 - JITTER, 1 + JITTER)
+
+    def _forget_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,180 @@
+"""The story of one ModelDeployment, told anew each time anything about it may have changed.
+
+Keep the revision, observe, plan, take the steps, ask the app, report. Each time the whole
+state is looked at, so it does not matter what woke it or how often. What to do is decided in
+`plan`, what to say in `observe`; here is only the order of effects.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from bastaix.api import names, reasons
+from bastaix.api.conditions import READY, find_condition
+from bastaix.api.errors import Hindrance, Stalled, Waiting
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed
+from bastaix.observe.status import refused, status
+from bastaix.reconcile import kinds
+from bastaix.reconcile.answers import Answers
+from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally
+from bastaix.reconcile.drift import Manifest
+from bastaix.reconcile.index import Body, Name
+from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.plan import Plan, demand_ownership, plan
+from bastaix.render.revision import (
+    Revision,
+    controller_revision,
+    from_controller_revision,
+    revision,
+    revision_hash,
+)
+
+UNSUPPORTED_SECONDS: Final = 60.0
+
+
+class Reconciler:
+    def __init__(
+        self,
+        cluster: Cluster,
+        answers: Answers,
+        recorder: Recorder,
+        tally: Tally,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._answers = answers
+        self._recorder = recorder
+        self._tally = tally
+        self._now = now
+
+    async def reconcile(self, name: Name) -> float | None:
+        """Bring one ModelDeployment closer to its spec; the seconds until another look."""
+        body = await self._cluster.read(kinds.MODELDEPLOYMENT, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._answers.forget(name)
+            self._tally.gone(name)
+            return None
+        try:
+            md = ModelDeployment.from_body(body)
+        except Stalled as stalled:
+            await self._report(body, refused(body, stalled.finding, self._now()))
+            return None
+        kept, after, finding = None, None, None
+        try:
+            kept = await self._keep(md)
+            after, finding = await self._advance(md, body, kept)
+        except Hindrance as hindrance:
+            finding = hindrance.finding
+            after = hindrance.after if isinstance(hindrance, Waiting) else None
+        kept = kept or revision(md)
+        observed = await self._observe(md, body, kept.hash)
+        await self._report(body, status(md, observed, kept, finding, self._now()))
+        return after
+
+    async def _advance(
+        self, md: ModelDeployment, body: Body, kept: Revision
+    ) -> tuple[float | None, reasons.Finding | None]:
+        """Look, decide, act; then when to look again, and what must be said of it."""
+        observed = await self._observe(md, body, kept.hash)
+        steps = plan(md, observed, kept, self._now())
+        await self._take(md, steps)
+        if not steps.check:
+            return steps.after, steps.finding
+        await self._answers.ask(md, observed, kept.hash)
+        # the plan alone knows when to ask again after such an answer
+        observed = await self._observe(md, body, kept.hash)
+        steps = plan(md, observed, kept, self._now())
+        return steps.after, steps.finding
+
+    async def _keep(self, md: ModelDeployment) -> Revision:
+        """The rendering as it was kept at first, or kept now: it is rendered once."""
+        kind = kinds.CONTROLLERREVISION
+        name = md.namespace, names.rayservice_name(md.name, revision_hash(md))
+        kept = await self._cluster.read(kind, name)
+        if kept is None:
+            # what the API server gives back is used, not what it got: it may write a number
+            # in another way, and the rendering of today must be that of tomorrow
+            kept = await self._cluster.create(kind, controller_revision(md, revision(md)))
+        demand_ownership(md, kept)
+        return from_controller_revision(kept)
+
+    async def _observe(self, md: ModelDeployment, body: Body, hash: str) -> Observed:
+        """Everything that is seen of it now, with what the app answered last."""
+        name = md.namespace, md.name
+        own = names.rayservice_name(md.name, hash)
+        rayservices = await self._cluster.owned(kinds.RAYSERVICE, name)
+        stable = md.namespace, names.service_name(md.name)
+        current = [each for each in rayservices if each["metadata"]["name"] == own]
+        observed = Observed(
+            md_body=body,
+            rayservice=current[0] if current else None,
+            others=tuple(each for each in rayservices if each not in current),
+            rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
+            pods=await self._cluster.owned(kinds.POD, name),
+            service=await self._cluster.read(kinds.SERVICE, stable),
+            controller_revisions=await self._cluster.owned(kinds.CONTROLLERREVISION, name),
+            kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
+        )
+        return replace(observed, check=self._answers.recall(md, observed))
+
+    async def _take(self, md: ModelDeployment, steps: Plan) -> None:
+        for body in steps.deletes:
+            await self._cluster.delete(kinds.of(body), body)
+        for manifest in steps.applies:
+            await self._apply(md, manifest)
+        for body, operations in steps.patches:
+            await self._cluster.patch(kinds.of(body), body, operations)
+
+    async def _apply(self, md: ModelDeployment, manifest: Manifest) -> None:
+        """Apply what is ours: a stranger of the same name is not in the index, so ask for it."""
+        kind = kinds.of(manifest)
+        name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        if await self._cluster.read(kind, name) is None:
+            stranger = await self._cluster.read(kind, name, live=True)
+            if stranger is not None:
+                demand_ownership(md, stranger)
+        try:
+            await self._cluster.apply(kind, manifest)
+        except Refused as refusal:
+            raise _explained(kind, refusal) from refusal
+
+    async def _report(self, body: Body, wanted: dict[str, Any]) -> None:
+        """Write the status if it says something new, and tell a change of readiness."""
+        name = body["metadata"]["namespace"], body["metadata"]["name"]
+        ready = find_condition(wanted["conditions"], READY) or {}
+        self._tally.standing(name, ready["status"] == "True", ready["reason"])
+        old = body.get("status") or {}
+        if _comparable(old) == _comparable(wanted):
+            return
+        manifest = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"namespace": name[0], "name": name[1]},
+            "status": wanted,
+        }
+        await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+        before = find_condition(old.get("conditions") or (), READY)
+        if before is not None and before["reason"] != ready["reason"]:
+            good = reasons.BY_NAME[ready["reason"]].heals == "itself"
+            await self._recorder.record(
+                body, reason=ready["reason"], note=ready["message"], good=good
+            )
+
+
+def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A status without the order of its conditions, which is a map to the API server."""
+    by_type = {each["type"]: each for each in status.get("conditions") or ()}
+    return {**status, "conditions": by_type}
+
+
+def _explained(kind: Kind, refusal: Refused) -> Exception:
+    """What it means that an object was refused; the refusal itself if that is not known."""
+    if kind != kinds.RAYSERVICE:
+        return refusal
+    if any(sign in refusal.message for sign in ("not declared in schema", "unknown field")):
+        return Waiting(reasons.KUBERAY_UNSUPPORTED, refusal.message, UNSUPPORTED_SECONDS)
+    if refusal.status in (400, 422):
+        return Stalled(reasons.RAYSERVICE_REFUSED, refusal.message)
+    return refusal

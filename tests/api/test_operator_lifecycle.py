@@ -1,0 +1,192 @@
+"""The operator's own coming and going: restarts, signals, missing kinds, few rights."""
+
+import copy
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bastaix.reconcile import kinds
+from bastaix.reconcile.kinds import Kind
+from cluster import programs
+from cluster.control_plane import ControlPlane
+from tests.api import kuberay_crds
+from tests.api.operator_process import OperatorProcess, until
+from tests.api.world import CRD, FakeKubeRay, World, fake_app, modeldeployment
+
+CHART = Path(__file__).parents[2] / "charts/bastaix"
+MD, RAYSERVICE = kinds.MODELDEPLOYMENT, kinds.RAYSERVICE
+SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+RBAC = "rbac.authorization.k8s.io"
+RIGHTS = {
+    kind.name: kind
+    for kind in (
+        SERVICE_ACCOUNT,
+        Kind(RBAC, "v1", "roles", "Role"),
+        Kind(RBAC, "v1", "rolebindings", "RoleBinding"),
+        Kind(RBAC, "v1", "clusterroles", "ClusterRole"),
+        Kind(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding"),
+    )
+}
+ABSENT_SECONDS = 30
+"""KubeRay may come at any time; within so many seconds work goes on."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An API server of one's own, with our kind and without KubeRay's."""
+    with ControlPlane(tmp_path / "plane") as control_plane:
+        world = World(control_plane)
+        world.install_ours()
+        world.namespace("demo")
+        yield world
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def test_a_restart_with_nothing_to_do_writes_and_asks_nothing(world: World, log: Path) -> None:
+    world.install_kuberay()
+    with fake_app() as app:
+        probe = f"--probe-url={app.url}"
+        for name in ("one", "two"):
+            world.apply(MD, modeldeployment("demo", name))
+        with OperatorProcess(world.kubeconfig, log, probe):
+            until(lambda: len(world.list(RAYSERVICE, "demo")) == 2, "two RayServices")
+            for rayservice in world.list(RAYSERVICE, "demo"):
+                FakeKubeRay(world).run(rayservice)
+            for name in ("one", "two"):
+                until(lambda name=name: is_ready(world, name), f"{name} is ready")
+        before = versions(world)
+        app.asked.clear()
+        with OperatorProcess(world.kubeconfig, log, probe) as operator:
+            until(lambda: operator.metric("bastaix_reconcile_seconds_count") >= 2, "a look at each")
+            until(lambda: operator.metric("bastaix_queue_depth") == 0, "the queue is empty")
+            assert operator.metric("bastaix_writes_total") == 0
+            assert operator.metric("bastaix_modeldeployments", ready="true") == 2
+        assert versions(world) == before
+        assert app.asked == []
+
+
+def test_sigterm_ends_it_cleanly_with_work_under_way(world: World, log: Path) -> None:
+    world.install_kuberay()
+    for number in range(30):
+        world.apply(MD, modeldeployment("demo", f"md-{number}"))
+    operator = OperatorProcess(world.kubeconfig, log)
+    operator.start()
+    until(lambda: operator.metric("bastaix_writes_total") > 0, "it has begun", every=0.02)
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.log
+    assert operator.log.rstrip().endswith("stopped")
+    # what was begun was brought to its end: nobody has a RayService and no status
+    for rayservice in world.list(RAYSERVICE, "demo"):
+        assert world.ready("demo", rayservice["metadata"]["labels"]["serving.bastaix.dev/name"])
+
+
+def test_kuberay_may_come_later_and_go(world: World, log: Path) -> None:
+    world.apply(MD, modeldeployment("demo"))
+    with OperatorProcess(world.kubeconfig, log) as operator:
+        until(lambda: world.ready("demo").get("reason") == "KubeRayAbsent", "the object says it")
+        status, text = operator.page("/readyz")
+        assert status == 503
+        assert "install KubeRay" in text
+        assert operator.page("/healthz")[0] == 200
+        assert "no kind RayService" in operator.log
+        world.install_kuberay()
+        until(lambda: world.list(RAYSERVICE, "demo"), "the RayService", seconds=ABSENT_SECONDS)
+        until(lambda: operator.page("/readyz")[0] == 200, "the operator is ready")
+        for path in kuberay_crds.files():
+            world.delete(CRD, None, yaml.safe_load(path.read_text())["metadata"]["name"])
+        until(
+            lambda: world.ready("demo").get("reason") == "KubeRayAbsent",
+            "the object says it again",
+            seconds=ABSENT_SECONDS,
+        )
+
+
+def test_a_kuberay_without_a_field_is_named_with_the_field(world: World, log: Path) -> None:
+    rayclusters, rayservices = (yaml.safe_load(each.read_text()) for each in kuberay_crds.files())
+    lacking = copy.deepcopy(rayservices)
+    for version in lacking["spec"]["versions"]:
+        spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        spec["rayClusterConfig"]["properties"].pop("authOptions", None)
+    world.install(rayclusters)
+    world.install(lacking)
+    world.apply(MD, modeldeployment("demo"))
+    with OperatorProcess(world.kubeconfig, log):
+        until(lambda: world.ready("demo").get("reason") == "KubeRayUnsupported", "it is told")
+        assert "authOptions" in world.ready("demo")["message"]
+        world.install(rayservices)
+        # it does not wait for the whole minute when the spec is touched
+        world.merge(MD, "demo", "echo", {"spec": {"scaling": {"maxReplicas": 3}}})
+        until(lambda: world.list(RAYSERVICE, "demo"), "the RayService")
+
+
+@pytest.mark.parametrize("namespaces", [(), ("demo",)], ids=["cluster-wide", "namespaced"])
+def test_the_rights_of_the_chart_are_enough_and_hold_no_secret(
+    world: World, log: Path, tmp_path: Path, namespaces: tuple[str, ...]
+) -> None:
+    kubeconfig = tmp_path / "few-rights"
+    kubeconfig.write_text(json.dumps(restricted(world, namespaces)))
+    option = f"--namespaces={','.join(namespaces)}"
+    with (
+        fake_app() as app,
+        OperatorProcess(kubeconfig, log, option, f"--probe-url={app.url}") as operator,
+    ):
+        until(lambda: operator.page("/readyz")[0] == 503, "it misses KubeRay")
+        world.install_kuberay()
+        world.apply(MD, modeldeployment("demo"))
+        until(lambda: world.list(RAYSERVICE, "demo"), "a RayService", seconds=ABSENT_SECONDS)
+        FakeKubeRay(world).run(world.list(RAYSERVICE, "demo")[0])
+        until(lambda: is_ready(world, "echo"), "it is ready")
+        source = {"git": {"repository": "http://git.git.svc/echo", "commit": "c" * 40}}
+        world.merge(MD, "demo", "echo", {"spec": {"source": source}})
+        until(lambda: not world.list(RAYSERVICE, "demo"), "the old revision is deleted")
+        world.merge(MD, "demo", "echo", {"spec": {"suspend": True}})
+        until(lambda: world.ready("demo")["reason"] == "Suspended", "it is suspended")
+        assert operator.metric("bastaix_reconcile_errors_total") == 0
+    assert "orbidden" not in operator.log
+
+
+def is_ready(world: World, name: str) -> bool:
+    return world.ready("demo", name).get("status") == "True"
+
+
+def versions(world: World) -> dict[str, str]:
+    """Resource versions of everything that the operator writes."""
+    written = (MD, RAYSERVICE, kinds.SERVICE, kinds.CONTROLLERREVISION)
+    return {
+        each["metadata"]["uid"]: each["metadata"]["resourceVersion"]
+        for kind in written
+        for each in world.list(kind, "demo")
+    }
+
+
+def restricted(world: World, namespaces: tuple[str, ...]) -> dict[str, Any]:
+    """A kubeconfig for the chart's own service account, with its own roles applied."""
+    command = [str(programs.path("helm")), "template", "bastaix", str(CHART), "--namespace=demo"]
+    values = {"image": {"repository": "x"}, "operator": {"namespaces": list(namespaces)}}
+    done = subprocess.run(
+        [*command, "--values=-"], input=json.dumps(values), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    account = ""
+    for manifest in yaml.safe_load_all(done.stdout):
+        if manifest is None or manifest["kind"] not in RIGHTS:
+            continue
+        assert "secrets" not in json.dumps(manifest.get("rules"))
+        if manifest["kind"] == "ServiceAccount":
+            account = manifest["metadata"]["name"]
+        if manifest["kind"].startswith("Cluster"):
+            manifest["metadata"].pop("namespace", None)
+        world.apply(RIGHTS[manifest["kind"]], manifest)
+    path = SERVICE_ACCOUNT.path("demo", account, "token")
+    token = world.request("POST", path, {"spec": {}})["status"]["token"]
+    admin = yaml.safe_load(world.kubeconfig.read_text())
+    return {**admin, "users": [{**admin["users"][0], "user": {"token": token}}]}

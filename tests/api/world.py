@@ -1,0 +1,271 @@
+"""An API server with KubeRay's kinds, and the named fakes of what would run beside it.
+
+Nothing is patched: the operator is a process of its own, the API server is a real one, and
+what a control plane without controllers lacks is done here by hand, under its own name.
+"""
+
+import copy
+import json
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bastaix.api import names
+from bastaix.reconcile import kinds
+from bastaix.reconcile.kinds import Kind
+from cluster.control_plane import ControlPlane
+from tests.api import kuberay_crds
+from tests.api.operator_process import until
+
+CRDS = Path(__file__).parents[2] / "crds"
+CRD = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace")
+EVENT = Kind("events.k8s.io", "v1", "events", "Event")
+
+Object = dict[str, Any]
+
+BUSY = 429
+
+
+class World:
+    """The API server as its administrator sees it."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self.kubeconfig = control_plane.kubeconfig
+        (cluster,) = yaml.safe_load(self.kubeconfig.read_text())["clusters"]
+        self._server = cluster["cluster"]["server"]
+        keys = control_plane.folder / "pki"
+        self._context = ssl.create_default_context(cafile=str(keys / "ca.crt"))
+        self._context.load_cert_chain(keys / "admin.crt", keys / "admin.key")
+
+    def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Object:
+        request = urllib.request.Request(
+            self._server + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": content_type},
+        )
+        for _ in range(10):
+            try:
+                with urllib.request.urlopen(request, context=self._context, timeout=30) as answer:
+                    found: Object = json.loads(answer.read())
+                    return found
+            except urllib.error.HTTPError as error:
+                error.msg = f"{error.msg}: {error.read().decode()}"
+                if error.code != BUSY:
+                    raise
+                # the storage of a kind that has just come is not there at once
+                time.sleep(float(error.headers["Retry-After"]))
+        raise AssertionError(f"{method} {path}: too busy")
+
+    def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        try:
+            return self.request("GET", kind.path(namespace, name))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def list(self, kind: Kind, namespace: str | None) -> list[Object]:
+        items: list[Object] = self.request("GET", kind.path(namespace))["items"] or []
+        return items
+
+    def apply(self, kind: Kind, manifest: Object, subresource: str = "") -> Object:
+        metadata = manifest["metadata"]
+        path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
+        return self.request(
+            "PATCH",
+            f"{path}?fieldManager=test&force=true",
+            {"apiVersion": kind.api_version, "kind": kind.name, **manifest},
+            "application/apply-patch+yaml",
+        )
+
+    def merge(self, kind: Kind, namespace: str, name: str, patch: Object) -> Object:
+        path = kind.path(namespace, name)
+        return self.request("PATCH", path, patch, "application/merge-patch+json")
+
+    def delete(self, kind: Kind, namespace: str | None, name: str) -> None:
+        self.request("DELETE", kind.path(namespace, name))
+
+    def install(self, manifest: Object) -> None:
+        """Apply a CRD and wait until its kind is served."""
+        name = manifest["metadata"]["name"]
+        self.apply(CRD, manifest)
+
+        def established() -> bool:
+            conditions = ((self.get(CRD, None, name) or {}).get("status") or {}).get("conditions")
+            return any(
+                each["type"] == "Established" and each["status"] == "True"
+                for each in conditions or ()
+            )
+
+        until(established, f"{name} is established")
+
+    def install_ours(self) -> None:
+        for path in CRDS.glob("*.yaml"):
+            self.install(yaml.safe_load(path.read_text()))
+
+    def install_kuberay(self) -> None:
+        for path in kuberay_crds.files():
+            self.install(yaml.safe_load(path.read_text()))
+
+    def namespace(self, name: str) -> str:
+        self.apply(NAMESPACE, {"metadata": {"name": name}})
+        return name
+
+    def ready(self, namespace: str, name: str = "echo") -> Object:
+        """The condition Ready of a ModelDeployment; empty while there is none."""
+        found = self.get(kinds.MODELDEPLOYMENT, namespace, name) or {}
+        conditions = (found.get("status") or {}).get("conditions") or ()
+        return next((each for each in conditions if each["type"] == "Ready"), {})
+
+
+def modeldeployment(namespace: str, name: str = "echo", **spec: Any) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "source": {"git": {"repository": "http://git.git.svc/echo", "commit": "a" * 40}},
+            "app": {"importPath": "app:build"},
+            "model": {"id": name, "source": "path:///unused"},
+            "runtime": {"image": "registry.example/ray:1"},
+            "scaling": {"minReplicas": 1, "maxReplicas": 2},
+            **spec,
+        },
+    }
+
+
+class FakeKubeRay:
+    """Does by hand what KubeRay would: a RayCluster, Pods that are ready, an app that runs."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def run(self, rayservice: Object) -> None:
+        """Bring a RayService to where its app runs and its Pods are ready."""
+        self.make_cluster(rayservice)
+        template = rayservice["spec"]["rayClusterConfig"]
+        groups = {"head": template["headGroupSpec"], "worker": template["workerGroupSpecs"][0]}
+        for role, group in groups.items():
+            self.make_pod(rayservice, role, group["template"])
+        one = {"status": "RUNNING", "message": ""}
+        self._world.apply(
+            kinds.RAYSERVICE,
+            {
+                "metadata": _address(rayservice),
+                "status": {
+                    "activeServiceStatus": {"applicationStatuses": {"app": one}},
+                    "numServeEndpoints": 1,
+                },
+            },
+            "status",
+        )
+
+    def make_cluster(self, rayservice: Object, *, replicas: int = 1) -> Object:
+        """A RayCluster, with the number of replicas that Ray's autoscaler would have set."""
+        metadata, spec = rayservice["metadata"], copy.deepcopy(rayservice["spec"])
+        spec["rayClusterConfig"]["workerGroupSpecs"][0]["replicas"] = replicas
+        return self._world.apply(
+            kinds.RAYCLUSTER,
+            {
+                "metadata": {
+                    **_address(rayservice, suffix="-x7k2p"),
+                    "labels": metadata["labels"],
+                    "ownerReferences": [_owner(rayservice)],
+                },
+                "spec": spec["rayClusterConfig"],
+            },
+        )
+
+    def make_pod(self, rayservice: Object, role: str, template: Object) -> None:
+        template = copy.deepcopy(template)
+        labels = {**template["metadata"]["labels"], "ray.io/node-type": role}
+        labels["ray.io/serve"] = "true" if role == "worker" else "false"
+        address = _address(rayservice, suffix=f"-{role}")
+        container = {"name": "ray", "image": "registry.example/ray:1"}
+        self._world.apply(
+            kinds.POD,
+            {"metadata": {**address, "labels": labels}, "spec": {"containers": [container]}},
+        )
+        self.turn_pod(rayservice, role, ready=True)
+
+    def turn_pod(self, rayservice: Object, role: str, *, ready: bool) -> None:
+        condition = {"type": "Ready", "status": "True" if ready else "False"}
+        self._world.apply(
+            kinds.POD,
+            {
+                "metadata": _address(rayservice, suffix=f"-{role}"),
+                "status": {"phase": "Running", "conditions": [condition]},
+            },
+            "status",
+        )
+
+    def remove(self, rayservice: Object) -> None:
+        """What Kubernetes' garbage collector does after a RayService is gone."""
+        namespace, name = rayservice["metadata"]["namespace"], rayservice["metadata"]["name"]
+        self._world.delete(kinds.RAYCLUSTER, namespace, f"{name}-x7k2p")
+        for role in ("head", "worker"):
+            path = kinds.POD.path(namespace, f"{name}-{role}")
+            self._world.request("DELETE", path, {"gracePeriodSeconds": 0})
+
+
+class FakeApp:
+    """What would answer behind every stable Service; each under its own path."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.asked: list[str] = []
+        self.status = 200
+        self.url = f"http://127.0.0.1:{server.server_port}/{{namespace}}/{{name}}"
+
+    def asked_by(self, namespace: str) -> int:
+        return sum(path.startswith(f"/{namespace}/") for path in self.asked)
+
+
+@contextmanager
+def fake_app() -> Iterator[FakeApp]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            app.asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(app.status)
+            self.end_headers()
+            self.wfile.write(b'{"choices": []}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    app = FakeApp(server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield app
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _address(rayservice: Object, suffix: str = "") -> dict[str, str]:
+    metadata = rayservice["metadata"]
+    return {"namespace": metadata["namespace"], "name": metadata["name"] + suffix}
+
+
+def _owner(rayservice: Object) -> Object:
+    return {
+        "apiVersion": kinds.RAYSERVICE.api_version,
+        "kind": kinds.RAYSERVICE.name,
+        "name": rayservice["metadata"]["name"],
+        "uid": rayservice["metadata"]["uid"],
+        "controller": True,
+    }

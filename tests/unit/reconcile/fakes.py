@@ -1,0 +1,150 @@
+"""A cluster in a dictionary, and everything else that the reconciler talks to."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bastaix.api.v1alpha1 import Check
+from bastaix.reconcile.cluster import Answer, Refused
+from bastaix.reconcile.index import Body, Index, Name, name_of
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeCluster:
+    """`reconcile.cluster.Cluster`: applies as the API server does, and remembers each write."""
+
+    clock: Clock
+    has_kuberay: bool = True
+    writes: list[str] = field(default_factory=list)
+    refusal: Refused | None = None
+    """What the next apply of a RayService is answered with."""
+
+    def __post_init__(self) -> None:
+        self._index = Index()
+        self._strangers: dict[tuple[Kind, Name], Body] = {}
+        self._version = 0
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """As somebody else has written it."""
+        self._version += 1
+        new = copy.deepcopy(dict(body))
+        metadata = new["metadata"]
+        metadata.setdefault("uid", f"uid-of-{metadata['name']}-{self._version}")
+        metadata.setdefault("creationTimestamp", self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        metadata["resourceVersion"] = str(self._version)
+        if not self._index.told(kind, new):
+            self._strangers[kind, name_of(metadata)] = {**new, "kind": kind.name}
+
+    def vanish(self, kind: Kind, name: Name) -> None:
+        body = self._index.body(kind, name)
+        assert body is not None
+        self._index.ended(kind, body)
+
+    def body(self, kind: Kind, name: Name) -> Body:
+        found = self._index.body(kind, name)
+        assert found is not None, f"no {kind} {name}"
+        return found
+
+    async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
+        return self._index.body(kind, name) or (self._strangers.get((kind, name)) if live else None)
+
+    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
+        return tuple(self.body(kind, name) for name in self._index.owned(kind, owner))
+
+    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
+        self.writes.append(f"create {kind}")
+        name = name_of(manifest["metadata"])
+        stranger = self._strangers.get((kind, name))
+        if stranger is not None:
+            return stranger
+        self.put(kind, manifest)
+        return self.body(kind, name)
+
+    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        self.writes.append(f"apply {kind}")
+        if kind == RAYSERVICE and self.refusal is not None:
+            refusal, self.refusal = self.refusal, None
+            raise refusal
+        self._merge(kind, manifest)
+
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        self.writes.append(f"status {kind}")
+        self._merge(kind, manifest)
+
+    async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
+        self.writes.append(f"patch {kind}")
+        changed = self.body(kind, name_of(body["metadata"]))
+        for operation in operations:
+            *parents, last = operation["path"].strip("/").split("/")
+            place: Any = changed
+            for parent in parents:
+                place = place[int(parent) if isinstance(place, list) else parent]
+            if operation["op"] == "test":
+                assert place[last] == operation["value"]
+            else:
+                place[last] = operation["value"]
+        self.put(kind, changed)
+
+    async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        self.writes.append(f"delete {kind}")
+        self._index.ended(kind, body)
+
+    def serves(self, kind: Kind) -> bool:
+        return self.has_kuberay or kind != RAYSERVICE
+
+    def _merge(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        before = self._index.body(kind, name_of(manifest["metadata"])) or {"metadata": {}}
+        metadata = {**before["metadata"], **manifest["metadata"]}
+        self.put(kind, {**before, **manifest, "metadata": metadata})
+
+
+@dataclass
+class FakeProbe:
+    answer: Answer = field(default_factory=lambda: Answer("right", "GET answered 200"))
+    asked: int = 0
+
+    async def ask(self, check: Check, name: Name) -> Answer:
+        self.asked += 1
+        return self.answer
+
+
+@dataclass
+class Notebook:
+    """`Recorder` and `Tally`: keeps what it was told."""
+
+    events: list[tuple[str, bool]] = field(default_factory=list)
+    standings: dict[Name, tuple[bool, str]] = field(default_factory=dict)
+    answers: list[float] = field(default_factory=list)
+
+    async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
+        self.events.append((reason, good))
+
+    def standing(self, name: Name, ready: bool, reason: str) -> None:
+        self.standings[name] = (ready, reason)
+
+    def gone(self, name: Name) -> None:
+        self.standings.pop(name, None)
+
+    def first_answer(self, seconds: float) -> None:
+        self.answers.append(seconds)
+
+
+def status_of(cluster: FakeCluster, name: Name) -> dict[str, Any]:
+    status: dict[str, Any] = cluster.body(MODELDEPLOYMENT, name).get("status") or {}
+    return status

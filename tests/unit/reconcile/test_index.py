@@ -1,0 +1,156 @@
+"""What is known of the cluster, with old news, late answers and things that vanish."""
+
+from typing import Any
+
+import pytest
+
+from bastaix.reconcile.index import Index
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, RAYSERVICE
+
+NAME = ("demo", "smollm2-1")
+OWNER = ("demo", "smollm2")
+
+
+def rayservice(version: int, uid: str = "u1", **fields: Any) -> dict[str, Any]:
+    metadata = {
+        "namespace": NAME[0],
+        "name": NAME[1],
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": {"serving.bastaix.dev/name": OWNER[1]},
+        "managedFields": [{"manager": "somebody"}],
+    }
+    return {"metadata": metadata, **fields}
+
+
+def seen(index: Index) -> Any:
+    body = index.body(RAYSERVICE, NAME)
+    return None if body is None else body["metadata"]["resourceVersion"]
+
+
+def test_what_was_told_is_known_by_its_owner_without_managed_fields() -> None:
+    index = Index()
+    assert index.told(RAYSERVICE, rayservice(1, spec={"a": 1}))
+    assert index.owned(RAYSERVICE, OWNER) == [NAME]
+    body = index.body(RAYSERVICE, NAME)
+    assert body is not None
+    assert body["spec"] == {"a": 1}
+    assert "managedFields" not in body["metadata"]
+    # a list says only once what it is of
+    assert (body["apiVersion"], body["kind"]) == ("ray.io/v1", "RayService")
+
+
+def test_the_same_version_again_is_no_news() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    assert not index.told(RAYSERVICE, rayservice(1))
+
+
+def test_news_older_than_the_answer_to_a_write_is_ignored() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(9))
+    index.told(RAYSERVICE, rayservice(12))  # what our write was answered with
+    assert not index.told(RAYSERVICE, rayservice(11))
+    assert seen(index) == "12"
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(9))
+    assert index.told(RAYSERVICE, rayservice(10))
+
+
+def test_an_object_made_anew_under_the_name_is_another_one() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(9, uid="u1"))
+    assert index.told(RAYSERVICE, rayservice(5, uid="u2"))
+    assert seen(index) == "5"
+
+
+def test_the_end_of_an_object_is_news_once_and_only_its_own() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1, uid="u2"))
+    assert not index.ended(RAYSERVICE, rayservice(3, uid="u1"))
+    assert seen(index) == "1"
+    assert index.ended(RAYSERVICE, rayservice(4, uid="u2"))
+    assert not index.ended(RAYSERVICE, rayservice(4, uid="u2"))
+    assert index.owned(RAYSERVICE, OWNER) == []
+
+
+def test_a_late_answer_does_not_bring_back_what_ended() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    index.ended(RAYSERVICE, rayservice(4))
+    assert not index.told(RAYSERVICE, rayservice(3))
+    assert not index.knows(RAYSERVICE, NAME)
+
+
+def test_an_object_that_lost_our_label_may_come_back() -> None:
+    """To a watch by label, an object that loses the label has ended."""
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    index.ended(RAYSERVICE, rayservice(4))
+    assert index.told(RAYSERVICE, rayservice(5))
+
+
+def test_what_is_not_ours_is_not_kept() -> None:
+    index = Index()
+    stranger = rayservice(1)
+    stranger["metadata"]["labels"] = {}
+    index.told(RAYSERVICE, stranger)
+    assert not index.knows(RAYSERVICE, NAME)
+
+
+def test_what_is_doubted_must_be_read() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    index.doubt(RAYSERVICE, NAME)
+    assert index.knows(RAYSERVICE, NAME)
+    assert index.body(RAYSERVICE, NAME) is None
+    assert index.doubtful() == 1
+    assert index.told(RAYSERVICE, rayservice(1))
+    assert index.doubtful() == 0
+
+
+def test_a_listing_brings_what_a_watch_missed_and_doubts_what_vanished() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    new = rayservice(7)["metadata"] | {"name": "smollm2-2", "uid": "u2"}
+    index.listed(RAYSERVICE, [new], frozenset())
+    assert index.owned(RAYSERVICE, OWNER) == [("demo", "smollm2-1"), ("demo", "smollm2-2")]
+    assert index.doubtful() == 2
+    index.absent(RAYSERVICE, NAME)
+    assert index.owned(RAYSERVICE, OWNER) == [("demo", "smollm2-2")]
+
+
+@pytest.mark.parametrize(("version", "doubted"), [(5, 0), (4, 0), (6, 1)])
+def test_a_listing_doubts_only_what_it_has_newer(version: int, doubted: int) -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(5))
+    index.listed(RAYSERVICE, [rayservice(version)["metadata"]], frozenset())
+    assert index.doubtful() == doubted
+
+
+def test_a_listing_of_some_namespaces_says_nothing_of_others() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(5))
+    index.listed(RAYSERVICE, [], frozenset({"elsewhere"}))
+    assert index.doubtful() == 0
+    index.listed(RAYSERVICE, [], frozenset({"demo"}))
+    assert index.doubtful() == 1
+
+
+def test_a_kind_that_is_gone_takes_its_objects_along() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    index.told(POD, rayservice(1, uid="u2"))
+    index.forget(RAYSERVICE)
+    assert index.owned(RAYSERVICE, OWNER) == []
+    assert index.owned(POD, OWNER) == [NAME]
+
+
+def test_a_modeldeployment_owns_itself_without_a_label() -> None:
+    index = Index()
+    metadata = {"namespace": "demo", "name": "smollm2", "uid": "u", "resourceVersion": "1"}
+    index.told(MODELDEPLOYMENT, {"metadata": metadata})
+    assert index.names() == [OWNER]

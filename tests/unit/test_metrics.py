@@ -1,0 +1,42 @@
+"""The page of metrics, as Prometheus would read it."""
+
+from bastaix.metrics import Metrics
+
+
+def lines(metrics: Metrics, start: str) -> list[str]:
+    return [line for line in metrics.page().decode().splitlines() if line.startswith(start)]
+
+
+def test_every_series_is_there_under_its_name() -> None:
+    metrics = Metrics()
+    metrics.watch_depth(lambda: 3)
+    metrics.started(0.1)
+    metrics.finished(0.2, ValueError("x"))
+    metrics.wrote("Service", "apply")
+    metrics.first_answer(79)
+    page = metrics.page().decode()
+    for line in (
+        "bastaix_queue_depth 3.0",
+        "bastaix_queue_wait_seconds_count 1.0",
+        "bastaix_reconcile_seconds_count 1.0",
+        'bastaix_reconcile_errors_total{type="ValueError"} 1.0',
+        'bastaix_writes_total{kind="Service",verb="apply"} 1.0',
+        "bastaix_first_answer_seconds_sum 79.0",
+    ):
+        assert line in page.splitlines()
+    assert "process_resident_memory_bytes" in page
+
+
+def test_a_modeldeployment_counts_once_and_where_it_stands() -> None:
+    metrics = Metrics()
+    one, two = ("demo", "one"), ("demo", "two")
+    for name in (one, one, two):
+        metrics.standing(name, False, "StartingRay")
+    start = "bastaix_modeldeployments{"
+    assert lines(metrics, start) == [f'{start}ready="false",reason="StartingRay"}} 2.0']
+    metrics.standing(one, True, "Ready")
+    metrics.gone(two)
+    metrics.gone(two)
+    assert lines(metrics, start) == [f'{start}ready="true",reason="Ready"}} 1.0']
+    metrics.gone(one)
+    assert lines(metrics, start) == []
