@@ -1,0 +1,1 @@
+"""Measurements that stay in the repository: `python -m benchmarks.NAME` runs one."""
