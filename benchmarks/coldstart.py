@@ -22,12 +22,16 @@ ROUNDS = 2
 TIMEOUT = 600.0
 
 
-def first_answer(service: str, namespace: str, progress: Progress, began: float) -> float:
+def first_answer(
+    service: str, port: int, namespace: str, progress: Progress, began: float
+) -> float:
     """Seconds since `began` until the Service gave the model's answer."""
 
     def answers() -> bool:
         try:
-            said = steps.ask(steps.address(service, namespace), NAME, "Hello", timeout=30)
+            said = steps.ask(
+                f"{steps.address(service, namespace)}:{port}", NAME, "Hello", timeout=30
+            )
         except (RuntimeError, OSError, urllib.error.URLError):  # no Service or no endpoint yet
             return False
         return bool(steps.text(said))
@@ -38,11 +42,8 @@ def first_answer(service: str, namespace: str, progress: Progress, began: float)
 
 def through_operator(commit: str, image: str, progress: Progress) -> tuple[float, dict[str, Any]]:
     began = time.monotonic()
-    manifest = (steps.ROOT / "demo/smollm2.yaml").read_text()
-    manifest = manifest.replace("namespace: demo", f"namespace: {OURS}")
-    manifest = manifest.replace("${COMMIT}", commit).replace("${IMAGE}", image)
-    kubectl("apply", "-f", "-", stdin=manifest)
-    seconds = first_answer(NAME, OURS, progress, began)
+    steps.apply(steps.MODEL, NAMESPACE=OURS, COMMIT=commit, IMAGE=image)
+    seconds = first_answer(NAME, 80, OURS, progress, began)
     found = json.loads(kubectl("get", "rayservices", "-n", OURS, "-o", "json"))["items"][0]
     kubectl("delete", "md", NAME, "-n", OURS)
     gone(OURS, progress)
@@ -58,7 +59,7 @@ def by_hand(spec: dict[str, Any], progress: Progress) -> float:
     }
     began = time.monotonic()
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-    seconds = first_answer(f"{NAME}-serve-svc", BY_HAND, progress, began)
+    seconds = first_answer(f"{NAME}-serve-svc", 8000, BY_HAND, progress, began)
     kubectl("delete", "rayservice", NAME, "-n", BY_HAND)
     gone(BY_HAND, progress)
     return seconds
@@ -82,13 +83,14 @@ def main() -> None:
     for namespace in (OURS, BY_HAND):
         steps.prepare_namespace(namespace)
     ours, hand = [], []
-    for _ in range(ROUNDS):
-        seconds, spec = through_operator(commit, images["ray"], progress)
-        ours.append(seconds)
-        hand.append(by_hand(spec, progress))
-    for namespace in (OURS, BY_HAND):
-        kubectl("delete", "namespace", namespace)
-        kubectl("delete", "pv", f"models-{namespace}")
+    try:
+        for _ in range(ROUNDS):
+            seconds, spec = through_operator(commit, images["ray"], progress)
+            ours.append(seconds)
+            hand.append(by_hand(spec, progress))
+    finally:
+        for namespace in (OURS, BY_HAND):
+            steps.remove_namespace(namespace)
     report(
         "coldstart",
         Figure("apply_to_first_answer", median(ours), "s", baseline=median(hand)),

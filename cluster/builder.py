@@ -205,14 +205,7 @@ def install_tools() -> None:
     if not missing:
         return
     # The keyring is what a system other than Debian needs to check Debian's packages.
-    packages = (*missing, "debian-archive-keyring")
-    command = ("apt-get", "install", "--yes", "--no-install-recommends", *packages)
-    with lock("apt"):
-        try:
-            programs.run(*command, DEBIAN_FRONTEND="noninteractive")
-        except programs.ProgramError:  # the lists of a fresh machine are empty or old
-            programs.run("apt-get", "update")
-            programs.run(*command, DEBIAN_FRONTEND="noninteractive")
+    programs.debian(*missing, "debian-archive-keyring")
 
 
 def _log(name: str) -> Path:

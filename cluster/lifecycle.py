@@ -23,11 +23,13 @@ from cluster import (
 from cluster.locks import lock
 from cluster.progress import Progress
 
+NAMES = (enclosure.HOLDER, "containerd", *programs.NODE_PROGRAMS)
 REMOVED = paths.CACHE / "node.removed"
 
 
 def up(progress: Progress) -> None:
     prerequisites.require(prerequisites.NODE)
+    network.bypass_proxy()
     with _alone():
         shutil.rmtree(REMOVED, ignore_errors=True)
         prerequisites.install()
@@ -54,25 +56,26 @@ def down(progress: Progress, *, purge: bool = False) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    with lock("node", wait=False):
+    with lock("node"):  # whoever imports images holds it while it starts containerd
         yield
 
 
 def _stop_daemons(progress: Progress) -> None:
-    def record(name: str) -> Path:
-        return paths.NODE / "run" / f"{name}.pid"
-
     if cgroups.processes():
         progress.say("stopping the node")
-    daemons.stop(record("kubelet"))  # first: it would start again what ends
-    daemons.stop(*map(record, ("kube-proxy", "kube-scheduler", "kube-controller-manager")))
+    daemons.stop(_record("kubelet"))  # first: it would start again what ends
+    daemons.stop(*map(_record, ("kube-proxy", "kube-scheduler", "kube-controller-manager")))
     if node.containerd_running():
         with suppress(programs.ProgramError):  # what it leaves is killed below
             node.forget_containers()
-    daemons.stop(*map(record, ("kube-apiserver", "containerd")), grace=3)
-    daemons.stop(record("etcd"))
+    daemons.stop(*map(_record, ("kube-apiserver", "containerd")), grace=3)
+    daemons.stop(_record("etcd"))
     cgroups.end_all()  # containers that outlived containerd, then the holder of the namespaces
-    daemons.stop(record(enclosure.HOLDER))
+    daemons.stop(_record(enclosure.HOLDER))
+
+
+def _record(name: str) -> Path:
+    return paths.NODE / "run" / f"{name}.pid"
 
 
 def _delete_state() -> None:
@@ -89,7 +92,8 @@ def _delete_state() -> None:
 def status() -> tuple[list[str], bool]:
     """Lines for people, and whether everything is well."""
     holder = enclosure.holder()
-    found = {daemon.name: daemon.process() for daemon in node.all_daemons(holder)}
+    # The records alone: naming the commands would build the programs.
+    found = {name: daemons.recorded(_record(name)) for name in NAMES}
     lines = [
         f"{name:24} " + (f"running, pid {process.pid}" if process else "not running")
         for name, process in found.items()

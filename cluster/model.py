@@ -19,6 +19,7 @@ NAME = "smollm2"
 CLAIM = "models"  # so a ModelDeployment's model.source is `pvc://models/smollm2`
 RECIPE = paths.SOURCES / NAME
 CONTAINER = f"convert-{NAME}"
+RECIPE_FILE = ".recipe"  # what the model was made by, so that a new recipe makes it anew
 OUTCOME = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -31,12 +32,15 @@ def ensure(progress: Progress | None = None) -> Path:
     say = progress or Progress()
     target = MODELS / NAME
     with lock(f"model-{NAME}"):
-        if not target.exists():
+        recipe = programs.content(RECIPE)
+        if not (target / RECIPE_FILE).exists() or (target / RECIPE_FILE).read_text() != recipe:
             unfinished = MODELS / f".{NAME}.unfinished"  # of a run that was killed
             shutil.rmtree(unfinished, ignore_errors=True)
             (unfinished / "made").mkdir(parents=True)
             try:
                 _make(unfinished, say)
+                (unfinished / "made" / RECIPE_FILE).write_text(recipe)
+                shutil.rmtree(target, ignore_errors=True)
                 (unfinished / "made").rename(target)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -67,8 +71,8 @@ def uv() -> Path:
     """The installer, which the Makefile puts into the cache."""
     if found := shutil.which("uv"):
         return Path(found)
-    if cached := sorted(paths.CACHE.glob("uv-*/bin/uv")):
-        return cached[-1]
+    if cached := list(paths.CACHE.glob("uv-*/bin/uv")):
+        return max(cached, key=lambda found: found.stat().st_mtime)
     raise ModelError("uv is missing; `make venv` fetches it")
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import enclosure, network, paths, programs
-from cluster.locks import lock
 
 GIB = 1 << 30
 DISK = 30 * GIB  # all that the caches and the node ever hold
@@ -23,6 +22,7 @@ COMMANDS = {
     "openssl": "openssl",
     "setpriv": "util-linux",
     "npm": "npm",
+    "git": "git",
 }
 KERNEL = {  # a feature and how to get it: a command that succeeds where it is there
     "overlay file systems (modprobe overlay)": (
@@ -97,7 +97,7 @@ def _root() -> str | None:
 
 def _apt() -> str | None:
     if not shutil.which("apt-get"):
-        return "Debian 12 or newer, or Ubuntu 22.04 or newer: containerd comes as its package"
+        return "Debian 12 or newer, or Ubuntu 24.04 or newer: containerd comes as its package"
     return None
 
 
@@ -190,6 +190,5 @@ def install() -> None:
         if subprocess.run(query, capture_output=True, text=True).stdout != "installed":
             lacking.append(package)
     if lacking:
-        with lock("apt"):
-            programs.debian(*lacking)
+        programs.debian(*lacking)
     require((Check("kernel", _kernel),))

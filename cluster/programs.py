@@ -64,13 +64,16 @@ class Bundle:
 
 def run(*command: str | Path, folder: Path | None = None, **environment: str) -> str:
     """Run a command to its end; what it printed on failure becomes the error."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError as error:
+        raise ProgramError(f"{error.filename} is missing; install it and put it on PATH") from None
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
         raise ProgramError(f"{' '.join(map(str, command))} failed ({done.returncode}):\n{said}")
@@ -166,21 +169,27 @@ def _unpack_kubectl(target: Path) -> None:
 
 
 def debian(*packages: str) -> None:
-    """Install Debian packages; the caller holds the lock `apt`."""
+    """Install Debian packages."""
     _apt("install", "--yes", "--no-install-recommends", *packages)
 
 
 def _apt(*words: str, folder: Path | None = None) -> None:
     command = ("apt-get", "--option", "APT::Sandbox::User=root", *words)
-    try:
-        run(*command, folder=folder, DEBIAN_FRONTEND="noninteractive")
-    except ProgramError:  # the lists of a fresh machine are empty or old
-        run("apt-get", "update")
-        run(*command, folder=folder, DEBIAN_FRONTEND="noninteractive")
+    with lock("apt"):
+        try:
+            run(*command, folder=folder, DEBIAN_FRONTEND="noninteractive")
+        except ProgramError:  # the lists of a fresh machine are empty or old
+            run("apt-get", "update")
+            run(*command, folder=folder, DEBIAN_FRONTEND="noninteractive")
 
 
 def _unpack_debian(target: Path) -> None:
-    _apt("download", *DEBIAN_PACKAGES, folder=target)
+    unpack_debian(target, *DEBIAN_PACKAGES)
+
+
+def unpack_debian(target: Path, *packages: str) -> None:
+    """Unpack Debian packages into a folder, without installing them or what they depend on."""
+    _apt("download", *packages, folder=target)
     for package in target.glob("*.deb"):
         run("dpkg", "-x", package, target)
         package.unlink()

@@ -4,7 +4,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from cluster import lifecycle, paths
+from cluster import lifecycle, paths, prerequisites, programs
 from cluster.progress import Progress
 from demo import steps
 
@@ -14,6 +14,7 @@ QUESTION = "What is the capital of Italy?"
 
 def main() -> None:
     progress = Progress()
+    prerequisites.require(prerequisites.NODE)
     progress.say("the first run builds everything (about 20 minutes); later ones take 2 to 4")
     with ThreadPoolExecutor() as pool:  # the image's long build needs nothing of the cluster's
         built = pool.submit(steps.built, "ray", "operator", "githost", progress=progress)
@@ -26,7 +27,7 @@ def main() -> None:
     with progress.step(f"namespace {NAMESPACE}, the model on a volume"):
         steps.prepare_namespace(NAMESPACE)
     progress.say(f"applying demo/smollm2.yaml at commit {commit}")
-    steps.apply(steps.ROOT / "demo/smollm2.yaml", COMMIT=commit, IMAGE=images["ray"])
+    steps.apply(steps.MODEL, NAMESPACE=NAMESPACE, COMMIT=commit, IMAGE=images["ray"])
     steps.wait_ready(NAME, NAMESPACE, seconds=900, progress=progress)
     address = steps.address(NAME, NAMESPACE)
     answer = steps.ask(address, NAME, QUESTION)
@@ -43,7 +44,7 @@ def _report(address: str, answer: str) -> str:
 In the cluster the URL is http://{NAME}.{NAMESPACE}.svc/v1 ; from this machine {address}/v1
 
 Try next:
-  export KUBECONFIG={paths.KUBECONFIG}
+  export KUBECONFIG={paths.KUBECONFIG} PATH={programs.path("kubectl").parent}:$PATH
   kubectl get md -n {NAMESPACE}                       # what the operator says of it
   kubectl describe md {NAME} -n {NAMESPACE}
   kubectl patch md {NAME} -n {NAMESPACE} --type merge -p '{{"spec":{{"suspend":true}}}}'

@@ -15,6 +15,7 @@ from cluster.progress import Progress
 from demo.kubectl import kubectl
 
 ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "demo/smollm2.yaml"
 RELEASE = "bastaix"
 SYSTEM_NAMESPACE = "bastaix-system"
 
@@ -58,6 +59,13 @@ def prepare_namespace(name: str) -> None:
     }
     for manifest in (namespace, *model.volume(name)):
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+
+
+def remove_namespace(name: str) -> None:
+    """The namespace with all in it, and the volume that was made for it."""
+    kubectl("delete", "modeldeployments", "--all", "-n", name)
+    kubectl("delete", "namespace", name, "--timeout=180s")
+    kubectl("delete", "persistentvolume", f"models-{name}", "--ignore-not-found")
 
 
 def apply(template: Path, **values: str) -> None:

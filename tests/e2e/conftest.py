@@ -36,6 +36,8 @@ def namespace(real_node: Node) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
+    """Deploys the echo app under a name; it goes with its namespace."""
+
     def deploy(name: str) -> Deployed:
         steps.apply(
             ECHO,
@@ -47,3 +49,14 @@ def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
         return Deployed(name, namespace, real_node.progress)
 
     return deploy
+
+
+@pytest.fixture
+def fresh_echo(
+    deploy_echo: Callable[[str], Deployed],
+) -> Iterator[Deployed]:
+    """A deployment for one test alone, gone after it, also when the test failed."""
+    deployed = deploy_echo(f"echo-{uuid.uuid4().hex[:5]}")
+    yield deployed
+    kubectl("delete", "md", deployed.name, "-n", deployed.namespace, "--ignore-not-found")
+    deployed.progress.wait("no Pod left", lambda: not deployed.listed("pods"), seconds=120)

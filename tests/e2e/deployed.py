@@ -51,3 +51,20 @@ class Deployed:
     @property
     def address(self) -> str:
         return steps.address(self.name, self.namespace)
+
+    def logs(self) -> str:
+        """What all containers of all its Pods have printed."""
+        selector = f"serving.bastaix.dev/name={self.name}"
+        words = ("--all-containers", "--tail=-1", "--max-log-requests=20")
+        return kubectl("logs", "-n", self.namespace, "-l", selector, *words)
+
+    def prompt_stays_out_of_the_logs(self, model_id: str) -> None:
+        """Ask, wait until the request itself is in the logs, then look for what was asked."""
+
+        def requests() -> int:
+            return self.logs().count("POST /v1/chat/completions")
+
+        before = requests()
+        steps.ask(self.address, model_id, "a-prompt-nobody-may-log")
+        self.wait("the request in the access log", lambda: requests() > before)
+        assert "a-prompt-nobody-may-log" not in self.logs()

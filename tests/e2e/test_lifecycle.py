@@ -1,11 +1,15 @@
 """What becomes of a running deployment when its spec, its operator or its cluster changes."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 
 from demo import steps
 from demo.kubectl import kubectl
 from tests.e2e.deployed import Deployed, Node
+
+
+def none_listed(deployed: Deployed, kind: str) -> bool:
+    return not deployed.listed(kind)
 
 
 def serving_pods(deployed: Deployed) -> dict[str, int]:
@@ -20,9 +24,9 @@ def serving_pods(deployed: Deployed) -> dict[str, int]:
 
 
 def test_a_scaling_edit_adds_a_replica_and_restarts_nothing(
-    deploy_echo: Callable[[str], Deployed],
+    fresh_echo: Deployed,
 ) -> None:
-    deployed = deploy_echo("scaled")
+    deployed = fresh_echo
     before_revision = deployed.wait_ready()["status"]["active"]["revision"]
     before = serving_pods(deployed)
 
@@ -33,13 +37,12 @@ def test_a_scaling_edit_adds_a_replica_and_restarts_nothing(
     after = serving_pods(deployed)
     assert {uid: after.get(uid) for uid in before} == before, "a Pod was replaced or restarted"
     assert deployed.wait_ready()["status"]["active"]["revision"] == before_revision
-    kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
 
 
 def test_suspend_frees_the_pods_and_resume_brings_the_same_revision_back(
-    deploy_echo: Callable[[str], Deployed],
+    fresh_echo: Deployed,
 ) -> None:
-    deployed = deploy_echo("paused")
+    deployed = fresh_echo
     revision = deployed.wait_ready()["status"]["active"]["revision"]
 
     deployed.patch({"suspend": True})
@@ -54,13 +57,12 @@ def test_suspend_frees_the_pods_and_resume_brings_the_same_revision_back(
 
     deployed.patch({"suspend": False})
     assert deployed.wait_ready()["status"]["active"]["revision"] == revision
-    kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
 
 
 def test_a_change_of_arguments_makes_a_new_revision_that_answers(
-    deploy_echo: Callable[[str], Deployed],
+    fresh_echo: Deployed,
 ) -> None:
-    deployed = deploy_echo("changed")
+    deployed = fresh_echo
     first = deployed.wait_ready()["status"]["active"]["revision"]
 
     deployed.patch({"model": {"id": "echo-2"}})
@@ -68,16 +70,15 @@ def test_a_change_of_arguments_makes_a_new_revision_that_answers(
 
     assert second != first
     assert [item["metadata"]["name"] for item in deployed.listed("rayservices")] == [
-        f"changed-{second}"
+        f"{deployed.name}-{second}"
     ]
     assert "hello" in steps.text(steps.ask(deployed.address, "echo-2", "hello"))
-    kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
 
 
 def test_the_endpoint_outlives_the_chart_and_a_new_operator_changes_nothing(
-    real_node: Node, deploy_echo: Callable[[str], Deployed]
+    real_node: Node, fresh_echo: Deployed
 ) -> None:
-    deployed = deploy_echo("outlives")
+    deployed = fresh_echo
     deployed.wait_ready()
     before = serving_pods(deployed)
     (rayservice,) = deployed.listed("rayservices")
@@ -93,13 +94,12 @@ def test_the_endpoint_outlives_the_chart_and_a_new_operator_changes_nothing(
     (after,) = deployed.listed("rayservices")
     assert after["metadata"]["generation"] == rayservice["metadata"]["generation"]
     assert serving_pods(deployed) == before
-    kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
 
 
-def test_deletion_takes_every_child_along(deploy_echo: Callable[[str], Deployed]) -> None:
-    deployed = deploy_echo("deleted")
+def test_deletion_takes_every_child_along(fresh_echo: Deployed) -> None:
+    deployed = fresh_echo
     deployed.wait("a RayService", lambda: bool(deployed.listed("rayservices")))
     kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
     for kind in ("rayservices", "controllerrevisions", "services", "pods"):
-        deployed_gone = lambda kind=kind: not deployed.listed(kind)  # noqa: E731
-        deployed.progress.wait(f"no {kind} left", deployed_gone, seconds=120)
+        gone = partial(none_listed, deployed, kind)
+        deployed.progress.wait(f"no {kind} left", gone, seconds=120)

@@ -12,7 +12,7 @@ from tests.observability.prometheus import Prometheus, running
 from tests.observability.scrape import scrape_configs
 from tests.unit.chart.rendered import of_kind, render
 
-NAMESPACE, NAME = "demo", "smollm2"
+NAMESPACE, NAME = "test-main-job", "smollm2"
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,13 @@ def smollm2(real_node: Node) -> Iterator[Deployed]:
     """The demo's own deployment, from the demo's own file."""
     commit = steps.publish("vllm_openai", real_node.progress)
     steps.prepare_namespace(NAMESPACE)
-    steps.apply(steps.ROOT / "demo/smollm2.yaml", COMMIT=commit, IMAGE=real_node.images["ray"])
-    deployed = Deployed(NAME, NAMESPACE, real_node.progress)
-    deployed.wait_ready(seconds=600)
-    yield deployed
-    kubectl("delete", "md", NAME, "-n", NAMESPACE)
-    kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
-    kubectl("delete", "pv", f"models-{NAMESPACE}")
+    try:
+        steps.apply(steps.MODEL, NAMESPACE=NAMESPACE, COMMIT=commit, IMAGE=real_node.images["ray"])
+        deployed = Deployed(NAME, NAMESPACE, real_node.progress)
+        deployed.wait_ready(seconds=600)
+        yield deployed
+    finally:
+        steps.remove_namespace(NAMESPACE)
 
 
 def test_the_model_knows_the_capital_of_italy(smollm2: Deployed) -> None:
@@ -85,3 +85,7 @@ def test_the_first_tokens_of_both_questions_were_counted(prometheus: Prometheus)
 def test_the_operator_counts_its_own_work(prometheus: Prometheus) -> None:
     assert prometheus.wait_for("bastaix_reconcile_seconds_count > 0", seconds=60)
     assert prometheus.wait_for("bastaix_first_answer_seconds_count > 0", seconds=60)
+
+
+def test_no_prompt_is_logged(smollm2: Deployed) -> None:
+    smollm2.prompt_stays_out_of_the_logs(NAME)

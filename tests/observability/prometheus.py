@@ -110,15 +110,7 @@ def _unpack(folder: Path) -> None:
     unfinished = folder.with_name(".prometheus.unfinished")  # of a run that was killed
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    download = ("apt-get", "download", "-o", "APT::Sandbox::User=root", "prometheus")
-    try:
-        programs.run(*download, folder=unfinished)
-    except programs.ProgramError:  # the lists of a fresh machine are empty or old
-        programs.run("apt-get", "update")
-        programs.run(*download, folder=unfinished)
-    (package,) = unfinished.glob("*.deb")
-    programs.run("dpkg", "-x", package, unfinished)
-    package.unlink()
+    programs.unpack_debian(unfinished, "prometheus")
     shutil.rmtree(unfinished / "usr/share", ignore_errors=True)  # the web page, not needed
     unfinished.rename(folder)
 
