@@ -66,6 +66,8 @@ async def _work(queue: Queue[Name], informer: Informer, settings: Settings, stop
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     logger.info("stopping: what runs is brought to its end")
     queue.close()
+    if not informer.informed.is_set():
+        working.cancel()  # it has not begun
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.wait({working}), DRAIN_SECONDS)
     for task in tasks:

@@ -19,7 +19,7 @@ def main() -> None:
 @main.command()
 @click.option("--namespaces", help="Namespaces to look after, with commas. [all]")
 @click.option("--log-level", help="debug, info, warning or error. [info]")
-@click.option("--workers", help="How many are worked on at the same time. [8]")
+@click.option("--workers", help="How many are worked on at the same time. [16]")
 @click.option("--listen", help="Address of metrics and probes. [:8080]")
 @click.option("--probe-url", help="Where an app is asked. [http://{name}.{namespace}.svc]")
 def operator(**given: str | None) -> None:

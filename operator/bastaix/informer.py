@@ -52,16 +52,20 @@ class Informer:
         self._namespaces = namespaces
         self._own_signals = own_signals
         self._kinds: frozenset[Kind] | None = None
+        self._trouble = ""
+        """Why what was tried last did not work, while nothing has worked."""
         self.informed = asyncio.Event()
         """Everything has been seen once."""
 
     def complaints(self) -> Sequence[str]:
         """Why the operator is not ready."""
         if self._kinds is None:
-            return ["the API server has not answered yet"]
+            return [self._trouble or "the API server has not answered yet"]
         missing = sorted(set(WATCHED) - self._kinds)
         found = [_lack(kind) for kind in missing]
-        return found or ([] if self.informed.is_set() else ["the first listing is under way"])
+        if not self.informed.is_set():
+            found.append(self._trouble or "the first listing is under way")
+        return found
 
     async def run(self) -> None:
         """Watch for ever: other kinds when those of the cluster change."""
@@ -69,24 +73,33 @@ class Informer:
             try:
                 await self._watch(await served(self._client))
             except UNREACHABLE as error:
-                logger.warning("the API server cannot be asked: %r", error)
+                self._trouble = f"the API server cannot be asked: {error!r}"
+                logger.warning("%s", self._trouble)
                 self._metrics.failed(error)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:
+                self._trouble = f"the watch failed: {error!r}"
                 logger.exception("the watch failed; it is started again")
                 self._metrics.failed(error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def resync(self, every: float) -> None:
-        """Now and then compare the names of all objects, and look at every ModelDeployment."""
+        """Compare the names of all objects, and look at every ModelDeployment, so often.
+
+        Half of the time is waited and half is spread over, so none is looked at less often.
+        """
         while True:
-            await asyncio.sleep(every)
+            await asyncio.sleep(every / 2)
             try:
-                await self._compare()
+                for name in await self._compare():
+                    self._queue.add(name)
             except UNREACHABLE as error:
                 logger.warning("the names of all objects could not be compared: %r", error)
                 self._metrics.failed(error)
-            self._queue.spread(self._index.names(), every)
+            except Exception as error:
+                logger.exception("the names of all objects could not be compared")
+                self._metrics.failed(error)
+            self._queue.spread(self._index.names(), every / 2)
 
     async def _watch(self, kinds: frozenset[Kind]) -> None:
         """Watch these kinds for as long as they are the ones there are."""
@@ -112,6 +125,7 @@ class Informer:
     async def _until_changed(self, kinds: frozenset[Kind]) -> None:
         """See everything once, then look every now and then whether kinds came or went."""
         await self._compare()
+        self._trouble = ""
         # kopf is listing the same; what it does not bring in time is read when it is needed
         for _ in range(LISTING_LOOKS):
             if not self._index.doubtful():
@@ -130,9 +144,12 @@ class Informer:
             except UNREACHABLE as error:
                 logger.warning("the API server does not say which kinds it has: %r", error)
 
-    async def _compare(self) -> None:
+    async def _compare(self) -> set[Name]:
+        """The ModelDeployments of which something was missed."""
+        owners: set[Name] = set()
         for kind in sorted(self._kinds or ()):
-            await self._cluster.names(kind, self._namespaces)
+            owners |= await self._cluster.names(kind, self._namespaces)
+        return owners
 
 
 def _lack(kind: Kind) -> str:

@@ -17,7 +17,7 @@ class Settings:
     namespaces: frozenset[str] = frozenset()
     """Namespaces to look after; none means all."""
     log_level: str = "INFO"
-    workers: int = 8
+    workers: int = 16
     """ModelDeployments that are worked on at the same time."""
     host: str = ""
     """Where metrics and probes are served; empty means every address of every family."""

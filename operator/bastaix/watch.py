@@ -65,8 +65,9 @@ def _handler(kind: Kind, index: Index, wake: Wake) -> Callable[..., Any]:
     async def note(event: Mapping[str, Any], **_: Any) -> None:
         body = event["object"]
         metadata = body["metadata"]
-        take = index.ended if event["type"] == "DELETED" else index.told
-        news = take(kind, body)
+        ended = event["type"] == "DELETED"
+        # an end may be known already, from a read, to the index but not to who waits for it
+        news = index.ended(kind, body) or ended if ended else index.told(kind, body)
         owner = owner_of(kind, metadata)
         if news and owner is not None:
             wake((name_of(metadata)[0], owner))

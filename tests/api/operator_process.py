@@ -28,6 +28,8 @@ class OperatorProcess:
     def start(self) -> None:
         environment = {key: value for key, value in os.environ.items() if "BASTAIX" not in key}
         environment["KUBECONFIG"] = str(self._kubeconfig)
+        # it starts from bytecode, as in its image: compiling takes longer than all else
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         listen = f"--listen=127.0.0.1:{self._port}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -37,11 +39,11 @@ class OperatorProcess:
                 stderr=log,
             )
 
-    def stop(self) -> int:
+    def stop(self, within: float = 40) -> int:
         """End it by SIGTERM; its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=40)
+        return self._process.wait(timeout=within)
 
     def __enter__(self) -> Self:
         self.start()

@@ -118,17 +118,14 @@ def test_what_others_change_in_a_child_is_repaired(world: World, namespace: str)
     name = only(world, RAYSERVICE, namespace)["metadata"]["name"]
     until(lambda: world.get(SERVICE, namespace, "echo"), "the Service")
     world.merge(RAYSERVICE, namespace, name, {"spec": {"serveConfigV2": "applications: []"}})
-    world.merge(SERVICE, namespace, "echo", {"spec": {"selector": {"ray.io/serve": "false"}}})
+    world.merge(SERVICE, namespace, "echo", {"spec": {"selector": {"foo": "bar"}}})
     until(
         lambda: "app:build" in only(world, RAYSERVICE, namespace)["spec"]["serveConfigV2"],
         "the configuration of Serve is back",
     )
     until(
-        lambda: (
-            (world.get(SERVICE, namespace, "echo") or {})["spec"]["selector"]["ray.io/serve"]
-            == "true"
-        ),
-        "the selector is back",
+        lambda: "foo" not in (world.get(SERVICE, namespace, "echo") or {})["spec"]["selector"],
+        "the selector is ours alone",
     )
 
 

@@ -89,6 +89,23 @@ def test_sigterm_ends_it_cleanly_with_work_under_way(world: World, log: Path) ->
         assert world.ready("demo", rayservice["metadata"]["labels"]["serving.bastaix.dev/name"])
 
 
+def test_without_an_api_server_it_says_why_and_can_be_stopped(tmp_path: Path, log: Path) -> None:
+    config = {
+        "clusters": [{"name": "nowhere", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "nobody", "user": {"token": "none"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "nowhere", "user": "nobody"}}],
+        "current-context": "c",
+    }
+    kubeconfig = tmp_path / "nowhere"
+    kubeconfig.write_text(json.dumps(config))
+    operator = OperatorProcess(kubeconfig, log)
+    operator.start()
+    until(lambda: "cannot be asked" in operator.page("/readyz")[1], "it says why")
+    assert operator.page("/readyz")[0] == 503
+    assert operator.page("/healthz")[0] == 200
+    assert operator.stop(within=10) == 0
+
+
 def test_kuberay_may_come_later_and_go(world: World, log: Path) -> None:
     world.apply(MD, modeldeployment("demo"))
     with OperatorProcess(world.kubeconfig, log) as operator:

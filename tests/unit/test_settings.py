@@ -8,7 +8,7 @@ from bastaix.settings import BadSetting, read
 def test_nothing_given_means_all_namespaces_and_the_usual_port() -> None:
     settings = read({}, {})
     assert settings.namespaces == frozenset()
-    assert (settings.host, settings.port, settings.workers) == ("", 8080, 8)
+    assert (settings.host, settings.port, settings.workers) == ("", 8080, 16)
     assert settings.log_level == "INFO"
 
 

@@ -19,10 +19,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
   verbs: [get, list, watch, patch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, delete]
 # Why a Pod does not start stands in its status.
 - apiGroups: [""]
   resources: [pods]

@@ -100,6 +100,12 @@ NOT_OWNED: Final = Reason(
     "Delete or rename that object, or give the ModelDeployment another name.",
     "outside",
 )
+API_REFUSED: Final = Reason(
+    "ApiRefused",
+    "The API server does not let the operator do what it must: rights, quota or admission.",
+    "Allow it, as the message says; the operator tries again by itself.",
+    "outside",
+)
 INVALID_SPEC: Final = Reason(
     "InvalidSpec",
     "The spec says something that cannot be rendered.",
@@ -169,6 +175,7 @@ ALL: Final = (
     KUBERAY_ABSENT,
     KUBERAY_UNSUPPORTED,
     NOT_OWNED,
+    API_REFUSED,
     INVALID_SPEC,
     RAYSERVICE_REFUSED,
     POD_REFUSED,

@@ -120,7 +120,6 @@ class ModelDeployment:
     generation: int
     spec: Spec
     status: Json
-    deleting: bool
 
     @classmethod
     def from_body(cls, body: Json) -> "ModelDeployment":
@@ -133,7 +132,6 @@ class ModelDeployment:
             generation=metadata.get("generation", 1),
             spec=_spec(Fields(body.get("spec") or {}, "spec")),
             status=body.get("status") or {},
-            deleting="deletionTimestamp" in metadata,
         )
 
 

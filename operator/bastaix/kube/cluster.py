@@ -1,8 +1,9 @@
 """The API server: login, plain requests, and the index kept true by what they bring.
 
-The only importer of `kubernetes`, and of it only login and transport are used: no generated
-model and no discovery client, both of which cost memory and bring nothing to objects that
-we hold as JSON anyway. What to write, and when, is decided in `reconcile`.
+The only importer of `kubernetes`, and of it only login and transport are used. Its generated
+classes are loaded when they are first named, and are large: CoreV1Api alone takes 94 MiB, more
+than this whole process, to bring us objects that we want as JSON anyway. What to write, and
+when, is decided in `reconcile`.
 """
 
 import asyncio
@@ -47,7 +48,6 @@ class Client:
     async def login(cls) -> "Client":
         """As the Pod's service account, or else as the kubeconfig says."""
         configuration = Configuration()
-        configuration.retries = 0
         try:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         except ConfigException:
@@ -153,21 +153,28 @@ class KubeCluster:
                 "POST", kind.path(metadata["namespace"]), manifest, query=query
             )
         except Refused as refused:
+            if refused.status != 409:
+                raise
             there = await self.read(kind, name_of(metadata), live=True)
-            if refused.status != 409 or there is None:
+            if there is None:
                 raise
             return there
         self._index.told(kind, body)
         return body
 
-    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
-        self._count(kind.name, "apply")
-        await self._apply(kind, manifest, "")
+    async def apply(
+        self, kind: Kind, manifest: Mapping[str, Any], *, rehearsal: bool = False
+    ) -> None:
+        if not rehearsal:
+            self._count(kind.name, "apply")
+        body = await self._apply(kind, manifest, query={"dryRun": "All"} if rehearsal else {})
+        if not rehearsal:
+            self._index.told(kind, body)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         self._count(kind.name, "status")
         try:
-            await self._apply(kind, manifest, "status")
+            self._index.told(kind, await self._apply(kind, manifest, subresource="status"))
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -198,8 +205,11 @@ class KubeCluster:
                 raise
         self._index.doubt(kind, name_of(metadata))
 
-    async def names(self, kind: Kind, namespaces: frozenset[str]) -> None:
-        """Compare the index with a listing of names: cheap, and it finds what a watch missed."""
+    async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
+        """Compare the index with a listing of names: cheap, and it finds what a watch missed.
+
+        Gives the ModelDeployments that are to be looked at because of it.
+        """
         metadatas: list[Mapping[str, Any]] = []
         everywhere: list[str | None] = [None]
         for namespace in sorted(namespaces) or everywhere:
@@ -215,18 +225,25 @@ class KubeCluster:
                 if not more:
                     break
                 query["continue"] = more
-        self._index.listed(kind, metadatas, namespaces)
+        return self._index.listed(kind, metadatas, namespaces)
 
-    async def _apply(self, kind: Kind, manifest: Mapping[str, Any], subresource: str) -> None:
+    async def _apply(
+        self,
+        kind: Kind,
+        manifest: Mapping[str, Any],
+        *,
+        subresource: str = "",
+        query: Mapping[str, str] | None = None,
+    ) -> Body:
         metadata = manifest["metadata"]
         query = {
             "fieldManager": names.FIELD_MANAGER,
             "force": "true",
             "fieldValidation": "Strict",
+            **(query or {}),
         }
         path = kind.path(metadata["namespace"], metadata["name"], subresource)
-        body = await self._client.request("PATCH", path, manifest, query=query, content_type=APPLY)
-        self._index.told(kind, body)
+        return await self._client.request("PATCH", path, manifest, query=query, content_type=APPLY)
 
 
 def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,7 +36,10 @@ class HttpProbe:
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.request(check.method, url, json=check.body) as response,
+                # where it would be redirected to is somebody else, whom nobody asked for
+                session.request(
+                    check.method, url, json=check.body, allow_redirects=False
+                ) as response,
             ):
                 return _judge(check, what, response.status, await _text(response))
         except TimeoutError:

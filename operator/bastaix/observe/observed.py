@@ -24,6 +24,10 @@ class CheckResult:
     reason: Reason
     message: str
     at: datetime
+    asked: str = ""
+    """Digest of the check that it is an answer to."""
+    failures: int = 1
+    """How often in a row the answer was not right, this one included, if it is not."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,8 @@ def phase(observed: Observed, revision: str) -> tuple[Reason, str]:
 def _suspended(view: _View) -> Finding | None:
     if not (view.observed.md_body.get("spec") or {}).get("suspend"):
         return None
-    gone = view.observed.rayservice is None and not view.observed.others
+    seen = view.observed
+    gone = not (seen.rayservice or seen.others or seen.rayclusters or seen.pods)
     message = "no Pods run" if gone else "the Pods are being removed"
     return Finding(reasons.SUSPENDED, f"spec.suspend is true: {message}")
 
@@ -48,8 +49,7 @@ def _kuberay_absent(view: _View) -> Finding | None:
     if view.observed.kuberay == "present":
         return None
     kind = f"{names.RAY_API_VERSION} RayService"
-    message = f"the cluster has no kind {kind}: install KubeRay, work goes on by itself then"
-    return Finding(reasons.KUBERAY_ABSENT, message)
+    return Finding(reasons.KUBERAY_ABSENT, f"the cluster has no kind {kind}")
 
 
 def _draining(view: _View) -> Finding | None:

@@ -25,7 +25,7 @@ def status(
     now: datetime,
 ) -> dict[str, Any]:
     """What is seen; a finding of the reconciler itself goes before it."""
-    if finding is None or md.spec.suspend:
+    if finding is None:
         finding = Finding(*phase(observed, revision.hash))
     serving = observed.selected is not None and observed.answered(observed.selected)
     report = {

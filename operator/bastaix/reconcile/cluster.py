@@ -1,6 +1,7 @@
 """What the reconciler needs of the world, as protocols. `kube` fulfils them, and so do tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -17,6 +18,18 @@ class Refused(Exception):
         self.status = status
         self.reason = reason
         self.message = message
+        self.during = ""
+        """Verb and kind of the write that was refused; empty when it was a read."""
+
+
+@contextmanager
+def during(verb: str, kind: Kind) -> Iterator[None]:
+    """Lets a refusal say what was refused."""
+    try:
+        yield
+    except Refused as refusal:
+        refusal.during = f"{verb} {kind}"
+        raise
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,10 @@ class Cluster(Protocol):
     async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         """Create an object, or find the one that is there; it is never changed."""
 
-    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None: ...
+    async def apply(
+        self, kind: Kind, manifest: Mapping[str, Any], *, rehearsal: bool = False
+    ) -> None:
+        """Server-side apply; a rehearsal is refused like it and changes nothing."""
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         """Write a status; that the object is gone is no error."""

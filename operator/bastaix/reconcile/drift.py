@@ -29,6 +29,22 @@ def drifted(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
     return live is None or not contains(live, intent)
 
 
+def service_drifted(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
+    """Whether a stamped Service must be applied; a port that somebody added is left to them."""
+    if live is None or turned(live, intent):
+        return True
+    ours = {_port(port) for port in intent["spec"]["ports"]}
+    ports = [port for port in live["spec"].get("ports") or () if _port(port) in ours]
+    return not contains({**live, "spec": {**live["spec"], "ports": ports}}, intent)
+
+
+def turned(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
+    """Whether a Service leads elsewhere: its selector has a key too few, too many or wrong."""
+    if live is None:
+        return True
+    return bool(live["spec"].get("selector") != intent["spec"]["selector"])
+
+
 def contains(live: Any, intent: Any) -> bool:
     """Whether every field of the intent has its value; lists must match item by item."""
     if isinstance(intent, Mapping):
@@ -48,5 +64,16 @@ def contains(live: Any, intent: Any) -> bool:
 
 def owned(live: Mapping[str, Any], uid: str) -> bool:
     """Whether an object is controlled by the owner of this uid."""
-    references = live["metadata"].get("ownerReferences") or []
-    return any(each.get("controller") and each.get("uid") == uid for each in references)
+    owner = controller(live)
+    return owner is not None and owner.get("uid") == uid
+
+
+def controller(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The one owner that an object is controlled by."""
+    references = live["metadata"].get("ownerReferences") or ()
+    return next((each for each in references if each.get("controller")), None)
+
+
+def _port(port: Mapping[str, Any]) -> tuple[Any, str]:
+    """By what the API server tells the ports of a Service apart."""
+    return port.get("port"), port.get("protocol", "TCP")

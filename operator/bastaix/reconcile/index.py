@@ -83,8 +83,12 @@ class Index:
 
     def listed(
         self, kind: Kind, metadatas: Iterable[Mapping[str, Any]], within: frozenset[str]
-    ) -> None:
-        """Compare with a listing of (all or some) namespaces; whatever differs is doubted."""
+    ) -> set[Name]:
+        """Compare with a listing of (all or some) namespaces; whatever differs is doubted.
+
+        Gives the ModelDeployments that own what is doubted now.
+        """
+        owners: set[Name] = set()
         missing = {name for name in self._entries.get(kind, {}) if not within or name[0] in within}
         for metadata in metadatas:
             name, owner = name_of(metadata), owner_of(kind, metadata)
@@ -95,8 +99,11 @@ class Index:
                 continue
             if entry is None or entry.uid != uid or _before(entry.version, version):
                 self._put(kind, name, _Entry(owner, uid, version, None))
+                owners.add((name[0], owner))
         for name in missing:
+            owners.add((name[0], self._entries[kind][name].owner))
             self.doubt(kind, name)
+        return owners
 
     def forget(self, kind: Kind) -> None:
         """The kind itself is gone from the API server, and with it all that was of it."""

@@ -5,7 +5,7 @@ and only when its Pods are gone does the new one come; then the Service is turne
 the steps of a Plan are taken, and in which order, is the reconciler's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,15 @@ from bastaix.api.errors import Waiting
 from bastaix.api.reasons import Finding
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, creation, revision_of
-from bastaix.reconcile.drift import Manifest, drifted, owned, stamped
+from bastaix.reconcile.drift import (
+    Manifest,
+    controller,
+    drifted,
+    owned,
+    service_drifted,
+    stamped,
+    turned,
+)
 from bastaix.render.raycluster import scaling_patch
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
@@ -26,15 +34,23 @@ Patch = tuple[Object, Sequence[Any]]
 
 KEPT_REVISIONS: Final = 10
 NOT_OWNED_SECONDS: Final = 60.0
-# An app that is not reached is likely to be soon; one that answers wrongly is not.
+DRAINING_SECONDS: Final = 5.0
+# An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
+# that it is not right it is asked after twice the time.
 UNREACHABLE_SECONDS: Final = 5.0
 WRONG_SECONDS: Final = 15.0
+LONGEST_SECONDS: Final = 60.0
+
+_CONTROLLERS: Final = {"RayService": names.KIND, "RayCluster": "RayService", "Pod": "RayCluster"}
+"""What controls each kind that holds resources."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps to take; then whether to ask the app, when to look again, and what is to be said."""
 
+    rehearsals: tuple[Manifest, ...] = ()
+    """What must be found to be acceptable before anything is done."""
     deletes: tuple[Object, ...] = ()
     applies: tuple[Manifest, ...] = ()
     patches: tuple[Patch, ...] = ()
@@ -49,13 +65,16 @@ def plan(md: ModelDeployment, observed: Observed, revision: Revision, now: datet
     if md.spec.suspend:
         everything = (*filter(None, [observed.rayservice]), *observed.others, *stale)
         return Plan(deletes=_ours(md, everything))
-    if _remains(observed, revision.hash):
-        return Plan(deletes=_ours(md, (*observed.others, *stale)), finding=_DRAINING)
-    turn = _apply(md, service(md, revision.hash), observed.service)
+    remains = _remains(md, observed, revision.hash)
+    if remains is not None:
+        return _drain(md, observed, revision, remains, stale)
+    stable = stamped(service(md, revision.hash))
+    turn = _apply(md, stable, observed.service, service_drifted)
     if observed.kuberay == "missing":
         return Plan(deletes=_ours(md, stale), applies=turn)
-    run = _apply(md, rayservice(md, revision), observed.rayservice)
-    check, after = _check(observed, revision.hash, turned=bool(turn), now=now)
+    run = _apply(md, stamped(rayservice(md, revision)), observed.rayservice)
+    is_turned = turned(observed.service, stable)
+    check, after = _check(observed, revision.hash, turned=is_turned, now=now)
     return Plan(
         deletes=_ours(md, stale),
         applies=(*run, *turn),
@@ -70,26 +89,73 @@ def demand_ownership(md: ModelDeployment, live: Object) -> None:
     if owned(live, md.uid):
         return
     what = f"{live['kind']} {live['metadata']['name']}"
+    if _controlled_by(live, names.KIND, md.name):
+        message = f"{what} of the {names.KIND} that had this name before is being removed"
+        raise Waiting(reasons.DRAINING, message, DRAINING_SECONDS)
     raise Waiting(
         reasons.NOT_OWNED, f"{what} exists and is not of this {names.KIND}", NOT_OWNED_SECONDS
     )
 
 
-def _apply(md: ModelDeployment, manifest: Manifest, live: Object | None) -> tuple[Manifest, ...]:
+def _apply(
+    md: ModelDeployment,
+    intent: Manifest,
+    live: Object | None,
+    differs: Callable[[Object | None, Manifest], bool] = drifted,
+) -> tuple[Manifest, ...]:
     if live is not None:
         demand_ownership(md, live)
-    intent = stamped(manifest)
-    return (intent,) if drifted(live, intent) else ()
+    return (intent,) if differs(live, intent) else ()
 
 
-def _remains(observed: Observed, revision: str) -> bool:
-    """Whether anything that holds resources is left of a revision that is replaced."""
+def _drain(
+    md: ModelDeployment,
+    observed: Observed,
+    revision: Revision,
+    remains: Object,
+    stale: Iterable[Object],
+) -> Plan:
+    """Remove the revision before; but what runs stays if the API server refuses what comes."""
+    going = _ours(md, observed.others)
+    coming = stamped(rayservice(md, revision))
+    what = f"{remains['kind']} {remains['metadata']['name']}"
+    return Plan(
+        rehearsals=_apply(md, coming, observed.rayservice) if going else (),
+        deletes=(*going, *_ours(md, stale)),
+        after=DRAINING_SECONDS,
+        finding=Finding(reasons.DRAINING, f"{what} of a revision before is being removed"),
+    )
+
+
+def _remains(md: ModelDeployment, observed: Observed, revision: str) -> Object | None:
+    """The first thing that holds resources and is left of a revision that is replaced."""
     holders = (*observed.others, *observed.rayclusters, *observed.pods)
-    return any(revision_of(each) != revision for each in holders)
+    return next((each for each in holders if _is_former(md, each, revision)), None)
+
+
+def _is_former(md: ModelDeployment, each: Object, revision: str) -> bool:
+    """Ours by labels and by the kind of its owner; anybody can make a Pod with our labels.
+
+    Uids cannot tell: an owner is gone before what it owns.
+    """
+    former = revision_of(each)
+    if former is None or former == revision:
+        return False
+    owners = {names.KIND: md.name, "RayService": names.rayservice_name(md.name, former)}
+    kind = _CONTROLLERS[each["kind"]]
+    return _controlled_by(each, kind, owners.get(kind))
+
+
+def _controlled_by(live: Object, kind: str, name: str | None) -> bool:
+    owner = controller(live) or {}
+    return owner.get("kind") == kind and name in (None, owner.get("name"))
 
 
 def _scale(md: ModelDeployment, observed: Observed, revision: str) -> tuple[Patch, ...]:
-    clusters = (each for each in observed.rayclusters if revision_of(each) == revision)
+    uid = str(((observed.rayservice or {}).get("metadata") or {}).get("uid", ""))
+    clusters = (
+        each for each in observed.rayclusters if revision_of(each) == revision and owned(each, uid)
+    )
     patches = ((each, scaling_patch(each, md)) for each in clusters)
     return tuple((each, operations) for each, operations in patches if operations)
 
@@ -105,7 +171,8 @@ def _check(
         return True, None
     if last.ok:
         return False, None
-    wait = WRONG_SECONDS if last.reason == reasons.WRONG_ANSWER else UNREACHABLE_SECONDS
+    first = WRONG_SECONDS if last.reason == reasons.WRONG_ANSWER else UNREACHABLE_SECONDS
+    wait = min(LONGEST_SECONDS, first * 2.0 ** min(last.failures - 1, 10))
     left = wait - (now - last.at).total_seconds()
     return (True, None) if left <= 0 else (False, left)
 
@@ -124,8 +191,3 @@ def _ours(md: ModelDeployment, objects: Iterable[Object]) -> tuple[Object, ...]:
         for each in objects
         if "deletionTimestamp" not in each["metadata"] and owned(each, md.uid)
     )
-
-
-_DRAINING: Final = Finding(
-    reasons.DRAINING, "the RayService and the Pods of the revision before are being removed"
-)

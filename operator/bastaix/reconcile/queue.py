@@ -51,6 +51,7 @@ class Queue(Generic[Key]):
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._some = asyncio.Event()
+        self._begun = False
         self._closed = False
         self._progress = self._loop.time()
 
@@ -59,8 +60,11 @@ class Queue(Generic[Key]):
         return len(self._since)
 
     def stuck(self) -> float:
-        """Seconds without any work begun or ended although there is some; 0 when all is well."""
-        if not self._since and not self._running:
+        """Seconds without any work begun or ended although there is some; 0 when all is well.
+
+        Before `run` nobody works, and that is meant.
+        """
+        if not self._begun or not (self._since or self._running):
             return 0.0
         return self._loop.time() - self._progress
 
@@ -87,6 +91,8 @@ class Queue(Generic[Key]):
 
     async def run(self, workers: int) -> None:
         """Work until `close`; what is being worked on then is brought to its end."""
+        self._begun = True
+        self._progress = self._loop.time()
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
                 group.create_task(self._worker(), name=f"queue worker {number}")

@@ -5,6 +5,7 @@ state is looked at, so it does not matter what woke it or how often. What to do 
 `plan`, what to say in `observe`; here is only the order of effects.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -16,9 +17,10 @@ from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.observe.status import refused, status
+from bastaix.observe.text import shortened
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
-from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally
+from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
 from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
@@ -32,6 +34,10 @@ from bastaix.render.revision import (
 )
 
 UNSUPPORTED_SECONDS: Final = 60.0
+TRANSIENT: Final = frozenset({409, 429})
+"""Of no interest to anybody: somebody was faster, or the API server has too much to do."""
+
+_AFFINITY: Final = re.compile(r"(?<=\.)affinity\.[^\s:,\"']+")
 
 
 class Reconciler:
@@ -64,29 +70,55 @@ class Reconciler:
         kept, after, finding = None, None, None
         try:
             kept = await self._keep(md)
-            after, finding = await self._advance(md, body, kept)
+            steps = await self._advance(md, body, kept)
+            if steps.check:
+                body = await self._tell(body, kept, None)  # that its answer is awaited
+                steps = await self._ask(md, body, kept)
+            after, finding = steps.after, steps.finding
         except Hindrance as hindrance:
             finding = hindrance.finding
             after = hindrance.after if isinstance(hindrance, Waiting) else None
-        kept = kept or revision(md)
-        observed = await self._observe(md, body, kept.hash)
-        await self._report(body, status(md, observed, kept, finding, self._now()))
+            if kept is None:
+                await self._report(body, refused(body, finding, self._now()))
+                return after
+        except Refused as refusal:
+            if refusal.status not in TRANSIENT:
+                await self._deny(body, kept, refusal)
+            raise
+        await self._tell(body, kept, finding)
         return after
 
-    async def _advance(
-        self, md: ModelDeployment, body: Body, kept: Revision
-    ) -> tuple[float | None, reasons.Finding | None]:
-        """Look, decide, act; then when to look again, and what must be said of it."""
+    async def _advance(self, md: ModelDeployment, body: Body, kept: Revision) -> Plan:
+        """Look, decide, act."""
         observed = await self._observe(md, body, kept.hash)
         steps = plan(md, observed, kept, self._now())
         await self._take(md, steps)
-        if not steps.check:
-            return steps.after, steps.finding
-        await self._answers.ask(md, observed, kept.hash)
-        # the plan alone knows when to ask again after such an answer
+        if steps.check and observed.check is not None and observed.check.ok:
+            self._answers.doubt((md.namespace, md.name))
+        return steps
+
+    async def _ask(self, md: ModelDeployment, body: Body, kept: Revision) -> Plan:
+        """Ask the app; the plan alone knows when to ask again after such an answer."""
         observed = await self._observe(md, body, kept.hash)
-        steps = plan(md, observed, kept, self._now())
-        return steps.after, steps.finding
+        await self._answers.ask(md, observed, kept.hash)
+        observed = await self._observe(md, body, kept.hash)
+        return plan(md, observed, kept, self._now())
+
+    async def _tell(self, body: Body, kept: Revision, finding: reasons.Finding | None) -> Body:
+        """Report what is seen; gives the object as it is then."""
+        md = ModelDeployment.from_body(body)
+        observed = await self._observe(md, body, kept.hash)
+        wanted = status(md, observed, kept, finding, self._now())
+        await self._report(body, wanted)
+        return {**body, "status": wanted}
+
+    async def _deny(self, body: Body, kept: Revision | None, refusal: Refused) -> None:
+        """Report a refusal: with what is seen, unless it was seeing that was refused."""
+        finding = _denied(refusal)
+        if kept is None or not refusal.during:
+            await self._report(body, refused(body, finding, self._now()))
+        else:
+            await self._tell(body, kept, finding)
 
     async def _keep(self, md: ModelDeployment) -> Revision:
         """The rendering as it was kept at first, or kept now: it is rendered once."""
@@ -96,7 +128,9 @@ class Reconciler:
         if kept is None:
             # what the API server gives back is used, not what it got: it may write a number
             # in another way, and the rendering of today must be that of tomorrow
-            kept = await self._cluster.create(kind, controller_revision(md, revision(md)))
+            manifest = controller_revision(md, revision(md))
+            with during("create", kind):
+                kept = await self._cluster.create(kind, manifest)
         demand_ownership(md, kept)
         return from_controller_revision(kept)
 
@@ -120,14 +154,20 @@ class Reconciler:
         return replace(observed, check=self._answers.recall(md, observed))
 
     async def _take(self, md: ModelDeployment, steps: Plan) -> None:
+        for manifest in steps.rehearsals:
+            await self._apply(md, manifest, rehearsal=True)
         for body in steps.deletes:
-            await self._cluster.delete(kinds.of(body), body)
+            with during("delete", kinds.of(body)):
+                await self._cluster.delete(kinds.of(body), body)
         for manifest in steps.applies:
             await self._apply(md, manifest)
         for body, operations in steps.patches:
-            await self._cluster.patch(kinds.of(body), body, operations)
+            with during("patch", kinds.of(body)):
+                await self._cluster.patch(kinds.of(body), body, operations)
 
-    async def _apply(self, md: ModelDeployment, manifest: Manifest) -> None:
+    async def _apply(
+        self, md: ModelDeployment, manifest: Manifest, *, rehearsal: bool = False
+    ) -> None:
         """Apply what is ours: a stranger of the same name is not in the index, so ask for it."""
         kind = kinds.of(manifest)
         name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
@@ -136,9 +176,15 @@ class Reconciler:
             if stranger is not None:
                 demand_ownership(md, stranger)
         try:
-            await self._cluster.apply(kind, manifest)
+            with during("apply", kind):
+                await self._cluster.apply(kind, manifest, rehearsal=rehearsal)
         except Refused as refusal:
-            raise _explained(kind, refusal) from refusal
+            if rehearsal and "exceeded quota" in refusal.message:
+                return  # what is to go may be what takes the place
+            explained = _explained(kind, refusal)
+            if explained is None:
+                raise
+            raise explained from refusal
 
     async def _report(self, body: Body, wanted: dict[str, Any]) -> None:
         """Write the status if it says something new, and tell a change of readiness."""
@@ -169,12 +215,23 @@ def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
     return {**status, "conditions": by_type}
 
 
-def _explained(kind: Kind, refusal: Refused) -> Exception:
-    """What it means that an object was refused; the refusal itself if that is not known."""
+def _explained(kind: Kind, refusal: Refused) -> Hindrance | None:
+    """What it means that an object was refused, if that is known."""
     if kind != kinds.RAYSERVICE:
-        return refusal
+        return None
+    message = shortened(refusal.message)
     if any(sign in refusal.message for sign in ("not declared in schema", "unknown field")):
-        return Waiting(reasons.KUBERAY_UNSUPPORTED, refusal.message, UNSUPPORTED_SECONDS)
+        # the one field of the spec whose inside is Kubernetes' and not in our CRD
+        users = _AFFINITY.search(refusal.message)
+        if users:
+            field = f"spec.runtime.{users[0]}"
+            return Stalled(reasons.INVALID_SPEC, f"Kubernetes has no field {field}")
+        return Waiting(reasons.KUBERAY_UNSUPPORTED, message, UNSUPPORTED_SECONDS)
     if refusal.status in (400, 422):
-        return Stalled(reasons.RAYSERVICE_REFUSED, refusal.message)
-    return refusal
+        return Stalled(reasons.RAYSERVICE_REFUSED, message)
+    return None
+
+
+def _denied(refusal: Refused) -> reasons.Finding:
+    what = refusal.during or "a read"
+    return reasons.Finding(reasons.API_REFUSED, shortened(f"{what} was refused: {refusal}"))

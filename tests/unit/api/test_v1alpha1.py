@@ -21,7 +21,6 @@ def test_reads_the_least_that_can_be_said() -> None:
     assert md.spec.source.git.commit == "3f9c2a1d" * 5
     assert md.spec.runtime.image is None
     assert md.spec.scaling.max_replicas == 1
-    assert not md.deleting
     assert not md.spec.suspend
 
 
@@ -100,7 +99,3 @@ def test_changes_no_body_that_it_reads() -> None:
     before = copy.deepcopy(given)
     read(given)
     assert given == before
-
-
-def test_sees_that_it_is_being_deleted() -> None:
-    assert read(with_field(body(), "metadata.deletionTimestamp", "2026-01-01T00:00:00Z")).deleting

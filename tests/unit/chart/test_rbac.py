@@ -16,8 +16,8 @@ MINIMUM = {
     ("serving.bastaix.dev", "modeldeployments/status"): {"patch"},
     ("ray.io", "rayservices"): WRITE,
     ("ray.io", "rayclusters"): READ | {"patch"},
-    ("", "services"): WRITE,
-    ("apps", "controllerrevisions"): WRITE,
+    ("", "services"): READ | {"create", "patch"},
+    ("apps", "controllerrevisions"): READ | {"create", "delete"},
     ("", "pods"): READ,
     ("events.k8s.io", "events"): {"create"},
 }

@@ -50,6 +50,18 @@ async def test_the_request_is_the_one_of_the_check() -> None:
     assert seen == [("POST", "/v1/chat/completions", {"model": "m"})]
 
 
+async def test_a_redirect_is_a_wrong_answer_and_is_not_followed() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        raise web.HTTPFound("/elsewhere")
+
+    answer = await ask(handler, POST)
+    assert answer.outcome == "wrong"
+    assert asked == ["/v1/chat/completions"]
+
+
 @pytest.mark.parametrize(
     ("status", "text", "expect", "outcome"),
     [

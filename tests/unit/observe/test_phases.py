@@ -67,7 +67,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         reasons.SUSPENDED,
         "being removed",
     ),
-    ("KubeRay is not there", scene(kuberay="missing"), reasons.KUBERAY_ABSENT, "install KubeRay"),
+    ("KubeRay is not there", scene(kuberay="missing"), reasons.KUBERAY_ABSENT, "no kind ray.io/v1"),
     (
         "the revision before is on its way out",
         scene(others=(rayservice(hash="00000000"),)),

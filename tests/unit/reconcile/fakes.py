@@ -76,12 +76,15 @@ class FakeCluster:
         self.put(kind, manifest)
         return self.body(kind, name)
 
-    async def apply(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
-        self.writes.append(f"apply {kind}")
+    async def apply(
+        self, kind: Kind, manifest: Mapping[str, Any], *, rehearsal: bool = False
+    ) -> None:
+        self.writes.append(f"rehearse {kind}" if rehearsal else f"apply {kind}")
         if kind == RAYSERVICE and self.refusal is not None:
             refusal, self.refusal = self.refusal, None
             raise refusal
-        self._merge(kind, manifest)
+        if not rehearsal:
+            self._merge(kind, manifest)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         self.writes.append(f"status {kind}")

@@ -154,3 +154,12 @@ def test_a_modeldeployment_owns_itself_without_a_label() -> None:
     metadata = {"namespace": "demo", "name": "smollm2", "uid": "u", "resourceVersion": "1"}
     index.told(MODELDEPLOYMENT, {"metadata": metadata})
     assert index.names() == [OWNER]
+
+
+def test_a_listing_tells_whose_objects_it_doubts() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    everywhere: frozenset[str] = frozenset()
+    assert index.listed(RAYSERVICE, [rayservice(1)["metadata"]], everywhere) == set()
+    assert index.listed(RAYSERVICE, [rayservice(2)["metadata"]], everywhere) == {OWNER}
+    assert index.listed(RAYSERVICE, [], everywhere) == {OWNER}

@@ -229,16 +229,32 @@ def test_it_is_stuck_when_there_is_work_and_nothing_moves() -> None:
             await asyncio.sleep(50)
 
         queue = make(work)
+        running = asyncio.create_task(queue.run(1))
         await asyncio.sleep(1000)
         assert queue.stuck() == 0
         queue.add("a")
-        await asyncio.sleep(100)
-        assert queue.stuck() == 100
-        running = asyncio.create_task(queue.run(1))
         await asyncio.sleep(40)
         assert queue.stuck() == 40
         await asyncio.sleep(20)
         assert queue.stuck() == 0
+        queue.close()
+        await running
+
+    in_loop_time(story)
+
+
+def test_it_is_not_stuck_before_its_workers_run() -> None:
+    async def story() -> None:
+        async def work(key: str) -> None:
+            await asyncio.sleep(50)
+
+        queue = make(work)
+        queue.add("a")
+        await asyncio.sleep(1000)
+        assert queue.stuck() == 0
+        running = asyncio.create_task(queue.run(1))
+        await asyncio.sleep(10)
+        assert queue.stuck() == 10
         queue.close()
         await running
 

@@ -16,7 +16,12 @@ from bastaix.reconcile.kinds import (
     RAYSERVICE,
     SERVICE,
 )
-from bastaix.reconcile.plan import UNREACHABLE_SECONDS, WRONG_SECONDS
+from bastaix.reconcile.plan import (
+    DRAINING_SECONDS,
+    LONGEST_SECONDS,
+    UNREACHABLE_SECONDS,
+    WRONG_SECONDS,
+)
 from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS, Reconciler
 from tests.unit.bodies import body, with_field
 from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
@@ -75,6 +80,7 @@ class Stage:
         status = {"activeServiceStatus": {"applicationStatuses": {"app": one}}}
         self.cluster.put(RAYSERVICE, {**rayservice, "status": status})
         metadata = {"namespace": "demo", "name": name, "labels": labels}
+        metadata["ownerReferences"] = [controlled_by(rayservice)]
         spec = rayservice["spec"]["rayClusterConfig"]
         self.cluster.put(RAYCLUSTER, {"metadata": metadata, "spec": spec})
         for role in ("head", "worker"):
@@ -86,7 +92,12 @@ class Stage:
         labels = {"ray.io/node-type": role, "ray.io/serve": serves, **metadata["labels"]}
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         pod = {
-            "metadata": {"namespace": "demo", "name": role, "labels": labels},
+            "metadata": {
+                "namespace": "demo",
+                "name": role,
+                "labels": labels,
+                "ownerReferences": [{"kind": "RayCluster", "name": "x", "controller": True}],
+            },
             "spec": {"containers": [{"name": "ray", "image": "x"}]},
             "status": {"phase": "Running", "conditions": [condition]},
         }
@@ -97,6 +108,12 @@ class Stage:
         for kind in (RAYCLUSTER, POD):
             for found in asyncio.run(self.cluster.owned(kind, NAME)):
                 self.cluster.vanish(kind, ("demo", found["metadata"]["name"]))
+
+
+def controlled_by(owner: dict[str, Any]) -> dict[str, Any]:
+    metadata = owner["metadata"]
+    reference = {"kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}
+    return {**reference, "controller": True}
 
 
 def answering() -> Stage:
@@ -142,7 +159,7 @@ def test_it_answers_once_and_is_ready() -> None:
     assert stage.ready["status"] == "True"
     assert stage.probe.asked == 1
     assert stage.notes.answers == [100]
-    assert stage.notes.events == [("Ready", True)]
+    assert stage.notes.events == [("AwaitingAnswer", True), ("Ready", True)]
     assert stage.notes.standings == {NAME: (True, "Ready")}
     stage.run()
     assert stage.probe.asked == 1
@@ -222,11 +239,15 @@ def test_another_spec_waits_until_the_old_revision_is_gone() -> None:
     stage.run()
     assert stage.writes() == [
         "create ControllerRevision",
+        "rehearse RayService",
         "delete RayService",
         "status ModelDeployment",
     ]
-    stage.run()
+    assert stage.run() == DRAINING_SECONDS
     assert stage.ready["reason"] == "Draining"
+    assert f"RayCluster {old} " in stage.ready["message"]
+    stage.writes()
+    stage.run()
     assert stage.writes() == []
     stage.take_down()
     stage.run()
@@ -323,11 +344,165 @@ def test_a_refused_rayservice_is_explained(
     assert refusal.message.split(":")[0] in stage.ready["message"]
 
 
-def test_a_refusal_that_nobody_understands_is_raised_for_the_queue() -> None:
+def test_a_refusal_that_nobody_understands_is_told_and_raised_for_the_queue() -> None:
     stage = Stage()
-    stage.cluster.refusal = Refused(503, "ServiceUnavailable", "etcd is away")
+    stage.cluster.refusal = Refused(403, "Forbidden", "no rayservices here " + "x" * 1000)
     with pytest.raises(Refused):
         stage.run()
+    assert stage.ready["reason"] == "ApiRefused"
+    assert "apply RayService" in stage.ready["message"]
+    assert "no rayservices here" in stage.ready["message"]
+    assert len(stage.ready["message"]) < 500
+    stage.run()
+    assert stage.ready["reason"] == "StartingRay"
+
+
+def test_that_somebody_else_was_faster_is_told_to_nobody() -> None:
+    stage = Stage()
+    stage.cluster.refusal = Refused(409, "Conflict", "the object has been modified")
+    with pytest.raises(Refused):
+        stage.run()
+    assert status_of(stage.cluster, NAME) == {}
+
+
+def test_a_spec_that_cannot_be_rendered_is_named() -> None:
+    stage = Stage(spec__model__source="ftp://x")
+    assert stage.run() is None
+    assert stage.ready["reason"] == "InvalidSpec"
+    assert "ftp://x" in stage.ready["message"]
+    assert stage.writes() == ["status ModelDeployment"]
+
+
+def test_a_field_of_affinity_that_does_not_exist_is_the_users_to_correct() -> None:
+    stage = Stage()
+    path = ".spec.rayClusterConfig.headGroupSpec.template.spec.affinity.nodAffinity"
+    stage.cluster.refusal = Refused(500, "", f"{path}: field not declared in schema")
+    assert stage.run() is None
+    assert stage.ready["reason"] == "InvalidSpec"
+    assert "spec.runtime.affinity.nodAffinity" in stage.ready["message"]
+
+
+def test_the_old_revision_stays_when_the_new_one_is_refused() -> None:
+    stage = answering()
+    old = stage.rayservice["metadata"]["name"]
+    stage.set("spec.source.git.commit", "b" * 40)
+    stage.cluster.refusal = Refused(422, "Invalid", "spec.y: too long")
+    stage.run()
+    assert stage.ready["reason"] == "RayServiceRefused"
+    assert stage.rayservice["metadata"]["name"] == old
+    assert "delete RayService" not in stage.writes()
+
+
+def test_a_quota_that_the_old_revision_fills_does_not_keep_it() -> None:
+    stage = answering()
+    stage.set("spec.source.git.commit", "b" * 40)
+    stage.cluster.refusal = Refused(403, "Forbidden", "exceeded quota: one RayService")
+    stage.run()
+    assert "delete RayService" in stage.writes()
+
+
+def test_an_answer_to_another_check_does_not_count() -> None:
+    stage = answering()
+    stage.probe.answer = Answer("wrong", "GET said no")
+    stage.set("spec.app.check", {"path": "/never"})
+    stage.run()
+    assert stage.probe.asked == 2
+    assert stage.ready["reason"] == "WrongAnswer"
+
+
+def test_after_a_restart_an_answer_to_another_generation_does_not_count() -> None:
+    stage = answering()
+    stage.reconciler = stage.restarted()
+    stage.set("spec.app.check", {"path": "/never"})
+    stage.run()
+    assert stage.probe.asked == 2
+
+
+def test_an_app_that_is_not_reached_is_asked_less_and_less_often() -> None:
+    stage = Stage()
+    stage.probe.answer = Answer("unreachable", "GET said nothing")
+    stage.run()
+    stage.bring_up()
+    waits = []
+    for _ in range(6):
+        waits.append(stage.run() or 0)
+        stage.clock.forward(waits[-1])
+    assert waits == [5, 10, 20, 40, LONGEST_SECONDS, LONGEST_SECONDS]
+
+
+@pytest.mark.parametrize("kind", [RAYSERVICE, RAYCLUSTER, POD])
+def test_what_only_bears_our_labels_holds_up_nothing_and_is_not_written(kind: Any) -> None:
+    stage = answering()
+    (ours, *_) = asyncio.run(stage.cluster.owned(kind, NAME))
+    stray = with_field(ours, "metadata.ownerReferences", [])
+    stray["metadata"] = {**stray["metadata"], "name": "stray", "uid": "stray"}
+    former = {**stray["metadata"]["labels"], "serving.bastaix.dev/revision": "00000000"}
+    stage.cluster.put(kind, with_field(stray, "metadata.labels", former))
+    stage.set("spec.scaling", {"minReplicas": 2, "maxReplicas": 6})
+    stage.run()
+    assert stage.ready["status"] == "True"
+    assert stage.writes() == ["apply RayService", "patch RayCluster", "status ModelDeployment"]
+
+
+def test_a_stray_raycluster_of_our_revision_is_not_scaled() -> None:
+    stage = answering()
+    (ours,) = asyncio.run(stage.cluster.owned(RAYCLUSTER, NAME))
+    stray = with_field(ours, "metadata.ownerReferences", [])
+    stray["metadata"] = {**stray["metadata"], "name": "stray", "uid": "stray"}
+    stage.cluster.put(RAYCLUSTER, stray)
+    stage.set("spec.scaling", {"minReplicas": 2, "maxReplicas": 6})
+    stage.run()
+    assert stage.writes().count("patch RayCluster") == 1
+
+
+@pytest.mark.parametrize("kind", [RAYSERVICE, SERVICE, CONTROLLERREVISION])
+def test_what_is_left_of_one_that_had_the_name_before_is_waited_for(kind: Any) -> None:
+    stage = answering()
+    (ours,) = asyncio.run(stage.cluster.owned(kind, NAME))
+    (owner,) = ours["metadata"]["ownerReferences"]
+    left = with_field(ours, "metadata.ownerReferences", [{**owner, "uid": "another"}])
+    stage.cluster.put(kind, left)
+    assert stage.run() == DRAINING_SECONDS
+    assert stage.ready["reason"] == "Draining"
+    assert f"apply {kind}" not in stage.writes()
+
+
+def test_a_selector_with_a_key_too_many_is_repaired_and_asked_through() -> None:
+    stage = answering()
+    service = stage.cluster.body(SERVICE, NAME)
+    stage.cluster.put(SERVICE, with_field(service, "spec.selector.foo", "bar"))
+    stage.run()
+    assert "foo" not in stage.cluster.body(SERVICE, NAME)["spec"]["selector"]
+    assert stage.probe.asked == 2
+
+
+def test_a_port_that_somebody_added_is_left_alone() -> None:
+    stage = answering()
+    service = stage.cluster.body(SERVICE, NAME)
+    ports = [{"name": "theirs", "port": 81}, *service["spec"]["ports"]]
+    stage.cluster.put(SERVICE, with_field(service, "spec.ports", ports))
+    stage.run()
+    assert stage.writes() == []
+
+
+def test_a_service_that_led_right_all_the_time_is_repaired_without_asking() -> None:
+    stage = answering()
+    service = stage.cluster.body(SERVICE, NAME)
+    stage.cluster.put(SERVICE, with_field(service, "metadata.annotations", {}))
+    stage.run()
+    assert stage.writes() == ["apply Service"]
+    assert stage.probe.asked == 1
+
+
+def test_suspended_pods_are_told_of_until_they_are_gone() -> None:
+    stage = answering()
+    stage.set("spec.suspend", True)
+    stage.run()
+    stage.run()
+    assert "being removed" in stage.ready["message"]
+    stage.take_down()
+    stage.run()
+    assert "no Pods run" in stage.ready["message"]
 
 
 def test_a_spec_that_cannot_be_read_is_named() -> None:

@@ -1,0 +1,122 @@
+"""What the informer does when the API server does not let it, in the event loop's own time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import looptime
+
+from bastaix import app
+from bastaix.informer import Informer
+from bastaix.metrics import Metrics
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.index import Index, Name
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, Kind
+from bastaix.reconcile.queue import Queue
+from bastaix.settings import Settings
+from tests.unit.bodies import body, with_field
+
+NAME = ("demo", "smollm2")
+
+
+class Forbidding:
+    """An API server that grants nothing."""
+
+    async def request(self, *_: Any, **__: Any) -> Any:
+        raise Refused(403, "Forbidden", "pods is forbidden")
+
+
+class Listing:
+    """A cluster whose first listing breaks, and whose later ones find something missed."""
+
+    def __init__(self) -> None:
+        self.listings = 0
+
+    async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
+        self.listings += 1
+        if self.listings == 1:
+            raise KeyError("items")
+        return {("demo", "missed")}
+
+
+class Keys:
+    """A queue that only remembers what it is to look at."""
+
+    def __init__(self) -> None:
+        self.added: list[Name] = []
+        self.spreads: list[tuple[list[Name], float]] = []
+        self.closed = False
+
+    def add(self, key: Name) -> None:
+        self.added.append(key)
+
+    def spread(self, keys: list[Name], seconds: float) -> None:
+        self.spreads.append((keys, seconds))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def informer(client: Any, cluster: Any, queue: Keys) -> Informer:
+    index = Index()
+    index.told(MODELDEPLOYMENT, with_field(body(), "metadata.resourceVersion", "1"))
+    keys = cast("Queue[Name]", queue)
+    return Informer(client, cluster, index, keys, Metrics(), frozenset(), lambda: None)
+
+
+def in_loop_time(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop = looptime.new_event_loop(start=0.0)
+    try:
+        loop.run_until_complete(asyncio.wait_for(story(), 10_000))
+    finally:
+        loop.close()
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def test_while_it_may_not_look_it_says_what_the_api_server_says() -> None:
+    async def story() -> None:
+        one = informer(Forbidding(), Listing(), Keys())
+        assert one.complaints() == ["the API server has not answered yet"]
+        running = asyncio.create_task(one.run())
+        await asyncio.sleep(1)
+        (complaint,) = one.complaints()
+        assert "403" in complaint
+        assert "pods is forbidden" in complaint
+        await ended(running)
+
+    in_loop_time(story)
+
+
+def test_resync_survives_what_nobody_thought_of_and_queues_what_was_missed_at_once() -> None:
+    async def story() -> None:
+        queue = Keys()
+        one = informer(Forbidding(), Listing(), queue)
+        one._kinds = frozenset({POD})
+        running = asyncio.create_task(one.resync(600))
+        await asyncio.sleep(301)
+        assert queue.added == []
+        assert queue.spreads == [([NAME], 300)]
+        await asyncio.sleep(300)
+        assert queue.added == [("demo", "missed")]
+        assert not running.done()
+        await ended(running)
+
+    in_loop_time(story)
+
+
+def test_it_stops_at_once_while_nothing_has_been_seen_yet() -> None:
+    async def story() -> None:
+        queue = Keys()
+        stop = app._Stop()
+        stop._event.set()
+        one = informer(Forbidding(), Listing(), queue)
+        began = asyncio.get_running_loop().time()
+        await app._work(cast("Queue[Name]", queue), one, Settings(), stop)
+        assert queue.closed
+        assert asyncio.get_running_loop().time() - began < 1
+
+    in_loop_time(story)
