@@ -1,4 +1,4 @@
-"""A real API server with our kind in it, shared by all tests of this folder."""
+"""A real API server with our kind in it, shared by all tests of this folder; and an operator."""
 
 import json
 import subprocess
@@ -12,6 +12,8 @@ from kubernetes.client import CustomObjectsApi
 
 from cluster import programs
 from cluster.control_plane import ControlPlane
+from tests.api.operator_process import OperatorProcess, until
+from tests.api.world import FakeApp, World, fake_app
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -39,6 +41,38 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 def objects(control_plane: ControlPlane) -> CustomObjectsApi:
     client = config.new_client_from_config(str(control_plane.kubeconfig))  # type: ignore[no-untyped-call]
     return CustomObjectsApi(client)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An API server of a module's own, with our kind and KubeRay's."""
+    with ControlPlane(tmp_path_factory.mktemp("plane")) as control_plane:
+        world = World(control_plane)
+        world.install_ours()
+        world.install_kuberay()
+        yield world
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[FakeApp]:
+    with fake_app() as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def operator(
+    world: World, app: FakeApp, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    log = tmp_path_factory.mktemp("operator") / "log"
+    with OperatorProcess(world.kubeconfig, log, f"--probe-url={app.url}") as operator:
+        until(lambda: operator.page("/readyz")[0] == 200, "the operator is ready")
+        yield operator
+        assert "Traceback" not in operator.log
+
+
+@pytest.fixture
+def namespace(world: World, request: pytest.FixtureRequest) -> str:
+    return world.namespace(request.node.name.replace("_", "-")[5:50].strip("-"))
 
 
 def _kubectl(kubeconfig: Path) -> Kubectl:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Kubectl
-from tests.api.test_crd_rules import MINIMAL, with_field
+from tests.api.crd_cases import MINIMAL, with_field
 
 MISTAKES = [
     ("spec.source.git.commit", "main", "must be a full commit hash"),

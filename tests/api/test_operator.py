@@ -1,53 +1,33 @@
 """The operator against a real API server: what a user does, and what becomes of it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from bastaix.reconcile import kinds
-from cluster.control_plane import ControlPlane
 from tests.api.operator_process import OperatorProcess, until
-from tests.api.world import EVENT, FakeApp, FakeKubeRay, World, fake_app, modeldeployment
+from tests.api.world import (
+    EVENT,
+    FakeApp,
+    FakeKubeRay,
+    World,
+    change,
+    deploy,
+    modeldeployment,
+    only,
+    source,
+)
 
 Object = dict[str, Any]
 MD, RAYSERVICE, RAYCLUSTER = kinds.MODELDEPLOYMENT, kinds.RAYSERVICE, kinds.RAYCLUSTER
 SERVICE, CONTROLLERREVISION = kinds.SERVICE, kinds.CONTROLLERREVISION
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with ControlPlane(tmp_path_factory.mktemp("plane")) as control_plane:
-        world = World(control_plane)
-        world.install_ours()
-        world.install_kuberay()
-        yield world
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[FakeApp]:
-    with fake_app() as app:
-        yield app
-
-
-@pytest.fixture(scope="module", autouse=True)
-def operator(
-    world: World, app: FakeApp, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OperatorProcess]:
-    log = tmp_path_factory.mktemp("operator") / "log"
-    with OperatorProcess(world.kubeconfig, log, f"--probe-url={app.url}") as operator:
-        until(lambda: operator.page("/readyz")[0] == 200, "the operator is ready")
-        yield operator
-        assert "Traceback" not in operator.log
-
-
-@pytest.fixture
-def namespace(world: World, request: pytest.FixtureRequest) -> str:
-    return world.namespace(request.node.name.replace("_", "-")[5:50].strip("-"))
+pytestmark = pytest.mark.usefixtures("operator")
 
 
 def test_children_exist_and_belong_to_the_modeldeployment(world: World, namespace: str) -> None:
-    created = world.apply(MD, modeldeployment(namespace))
+    created = deploy(world, modeldeployment(namespace))
     rayservice = only(world, RAYSERVICE, namespace)
     until(lambda: world.ready(namespace), "a status")
     children = [
@@ -66,7 +46,7 @@ def test_children_exist_and_belong_to_the_modeldeployment(world: World, namespac
 def test_it_is_ready_only_after_the_app_has_answered(
     world: World, app: FakeApp, namespace: str, operator: OperatorProcess
 ) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     rayservice = only(world, RAYSERVICE, namespace)
     assert app.asked_by(namespace) == 0
     FakeKubeRay(world).run(rayservice)
@@ -83,7 +63,7 @@ def test_it_is_ready_only_after_the_app_has_answered(
 def test_it_is_asked_again_only_when_its_pods_were_gone(
     world: World, app: FakeApp, namespace: str
 ) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     rayservice = only(world, RAYSERVICE, namespace)
     kuberay = FakeKubeRay(world)
     kuberay.run(rayservice)
@@ -103,7 +83,7 @@ def test_a_wrong_answer_is_told_without_what_was_said(
 ) -> None:
     app.status = 500
     try:
-        world.apply(MD, modeldeployment(namespace))
+        deploy(world, modeldeployment(namespace))
         FakeKubeRay(world).run(only(world, RAYSERVICE, namespace))
         until(lambda: world.ready(namespace).get("reason") == "WrongAnswer", "it is told")
     finally:
@@ -114,7 +94,7 @@ def test_a_wrong_answer_is_told_without_what_was_said(
 
 
 def test_what_others_change_in_a_child_is_repaired(world: World, namespace: str) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     name = only(world, RAYSERVICE, namespace)["metadata"]["name"]
     until(lambda: world.get(SERVICE, namespace, "echo"), "the Service")
     world.merge(RAYSERVICE, namespace, name, {"spec": {"serveConfigV2": "applications: []"}})
@@ -130,7 +110,7 @@ def test_what_others_change_in_a_child_is_repaired(world: World, namespace: str)
 
 
 def test_a_deleted_child_comes_back(world: World, namespace: str) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     before = only(world, RAYSERVICE, namespace)
     world.delete(RAYSERVICE, namespace, before["metadata"]["name"])
     until(lambda: another(world, namespace, before), "another RayService")
@@ -139,7 +119,7 @@ def test_a_deleted_child_comes_back(world: World, namespace: str) -> None:
 def test_scaling_reaches_the_live_raycluster_and_no_other_field(
     world: World, namespace: str
 ) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     rayservice = only(world, RAYSERVICE, namespace)
     FakeKubeRay(world).make_cluster(rayservice, replicas=2)
     world.merge(MD, namespace, "echo", {"spec": {"scaling": {"minReplicas": 2, "maxReplicas": 5}}})
@@ -155,12 +135,12 @@ def test_scaling_reaches_the_live_raycluster_and_no_other_field(
 def test_another_spec_is_another_revision_after_the_old_one_is_gone(
     world: World, namespace: str
 ) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     old = only(world, RAYSERVICE, namespace)
     kuberay = FakeKubeRay(world)
     kuberay.run(old)
     until(lambda: world.ready(namespace).get("status") == "True", "it is ready")
-    world.merge(MD, namespace, "echo", {"spec": {"source": {"git": {"commit": "b" * 40}}}})
+    change(world, namespace, {"source": source("b" * 40)})
     until(lambda: not world.list(RAYSERVICE, namespace), "the old RayService is gone")
     until(lambda: world.ready(namespace).get("reason") == "Draining", "it says so")
     kuberay.remove(old)
@@ -175,7 +155,7 @@ def test_another_spec_is_another_revision_after_the_old_one_is_gone(
 def test_a_kept_rendering_is_applied_again_and_not_rendered_anew(
     world: World, namespace: str
 ) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     first = only(world, RAYSERVICE, namespace)
     until(lambda: world.ready(namespace), "a status")
     # as an older version of the operator would have rendered it
@@ -198,7 +178,7 @@ def test_a_kept_rendering_is_applied_again_and_not_rendered_anew(
 
 
 def test_suspending_deletes_the_rayservice_and_keeps_the_name(world: World, namespace: str) -> None:
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     only(world, RAYSERVICE, namespace)
     world.merge(MD, namespace, "echo", {"spec": {"suspend": True}})
     until(lambda: not world.list(RAYSERVICE, namespace), "the RayService is gone")
@@ -213,7 +193,7 @@ def test_what_belongs_to_somebody_else_is_not_touched(world: World, namespace: s
     theirs = world.apply(
         SERVICE, {"metadata": {"namespace": namespace, "name": "echo"}, "spec": {"ports": [port]}}
     )
-    world.apply(MD, modeldeployment(namespace))
+    deploy(world, modeldeployment(namespace))
     until(lambda: world.ready(namespace).get("reason") == "NotOwned", "it says so")
     now = world.get(SERVICE, namespace, "echo") or {}
     assert now["metadata"]["resourceVersion"] == theirs["metadata"]["resourceVersion"]
@@ -222,20 +202,12 @@ def test_what_belongs_to_somebody_else_is_not_touched(world: World, namespace: s
 def test_only_the_last_ten_renderings_are_kept(world: World, namespace: str) -> None:
     for number in range(12):
         commit = f"{number:040x}"
-        source = {"git": {"repository": "http://git.git.svc/echo", "commit": commit}}
-        world.apply(MD, modeldeployment(namespace, source=source))
+        deploy(world, modeldeployment(namespace, source=source(commit)))
         until(
             lambda commit=commit: commit in commits(world, namespace), f"revision {commit} is kept"
         )
     until(lambda: len(world.list(CONTROLLERREVISION, namespace)) == 10, "ten are left")
     assert f"{11:040x}" in commits(world, namespace)
-
-
-def only(world: World, kind: kinds.Kind, namespace: str) -> Object:
-    """The one object of a kind in a namespace, once it is there."""
-    until(lambda: world.list(kind, namespace), f"a {kind.name} in {namespace}")
-    (found,) = world.list(kind, namespace)
-    return {**found, "apiVersion": kind.api_version, "kind": kind.name}
 
 
 def another(world: World, namespace: str, before: Object) -> bool:

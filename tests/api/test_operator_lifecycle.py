@@ -2,36 +2,29 @@
 
 import copy
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from bastaix.reconcile import kinds
-from bastaix.reconcile.kinds import Kind
-from cluster import programs
 from cluster.control_plane import ControlPlane
 from tests.api import kuberay_crds
 from tests.api.operator_process import OperatorProcess, until
-from tests.api.world import CRD, FakeKubeRay, World, fake_app, modeldeployment
+from tests.api.rights import restricted
+from tests.api.world import (
+    CRD,
+    FakeKubeRay,
+    World,
+    change,
+    deploy,
+    fake_app,
+    modeldeployment,
+    source,
+)
 
-CHART = Path(__file__).parents[2] / "charts/bastaix"
 MD, RAYSERVICE = kinds.MODELDEPLOYMENT, kinds.RAYSERVICE
-SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
-RBAC = "rbac.authorization.k8s.io"
-RIGHTS = {
-    kind.name: kind
-    for kind in (
-        SERVICE_ACCOUNT,
-        Kind(RBAC, "v1", "roles", "Role"),
-        Kind(RBAC, "v1", "rolebindings", "RoleBinding"),
-        Kind(RBAC, "v1", "clusterroles", "ClusterRole"),
-        Kind(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding"),
-    )
-}
 ABSENT_SECONDS = 30
 """KubeRay may come at any time; within so many seconds work goes on."""
 
@@ -56,7 +49,7 @@ def test_a_restart_with_nothing_to_do_writes_and_asks_nothing(world: World, log:
     with fake_app() as app:
         probe = f"--probe-url={app.url}"
         for name in ("one", "two"):
-            world.apply(MD, modeldeployment("demo", name))
+            deploy(world, modeldeployment("demo", name))
         with OperatorProcess(world.kubeconfig, log, probe):
             until(lambda: len(world.list(RAYSERVICE, "demo")) == 2, "two RayServices")
             for rayservice in world.list(RAYSERVICE, "demo"):
@@ -77,7 +70,7 @@ def test_a_restart_with_nothing_to_do_writes_and_asks_nothing(world: World, log:
 def test_sigterm_ends_it_cleanly_with_work_under_way(world: World, log: Path) -> None:
     world.install_kuberay()
     for number in range(30):
-        world.apply(MD, modeldeployment("demo", f"md-{number}"))
+        deploy(world, modeldeployment("demo", f"md-{number}"))
     operator = OperatorProcess(world.kubeconfig, log)
     operator.start()
     until(lambda: operator.metric("bastaix_writes_total") > 0, "it has begun", every=0.02)
@@ -107,7 +100,7 @@ def test_without_an_api_server_it_says_why_and_can_be_stopped(tmp_path: Path, lo
 
 
 def test_kuberay_may_come_later_and_go(world: World, log: Path) -> None:
-    world.apply(MD, modeldeployment("demo"))
+    deploy(world, modeldeployment("demo"))
     with OperatorProcess(world.kubeconfig, log) as operator:
         until(lambda: world.ready("demo").get("reason") == "KubeRayAbsent", "the object says it")
         status, text = operator.page("/readyz")
@@ -135,7 +128,7 @@ def test_a_kuberay_without_a_field_is_named_with_the_field(world: World, log: Pa
         spec["rayClusterConfig"]["properties"].pop("authOptions", None)
     world.install(rayclusters)
     world.install(lacking)
-    world.apply(MD, modeldeployment("demo"))
+    deploy(world, modeldeployment("demo"))
     with OperatorProcess(world.kubeconfig, log):
         until(lambda: world.ready("demo").get("reason") == "KubeRayUnsupported", "it is told")
         assert "authOptions" in world.ready("demo")["message"]
@@ -146,11 +139,11 @@ def test_a_kuberay_without_a_field_is_named_with_the_field(world: World, log: Pa
 
 
 @pytest.mark.parametrize("namespaces", [(), ("demo",)], ids=["cluster-wide", "namespaced"])
-def test_the_rights_of_the_chart_are_enough_and_hold_no_secret(
+def test_the_rights_of_the_chart_are_enough(
     world: World, log: Path, tmp_path: Path, namespaces: tuple[str, ...]
 ) -> None:
     kubeconfig = tmp_path / "few-rights"
-    kubeconfig.write_text(json.dumps(restricted(world, namespaces)))
+    kubeconfig.write_text(json.dumps(restricted(world, "bastaix", namespaces)))
     option = f"--namespaces={','.join(namespaces)}"
     with (
         fake_app() as app,
@@ -158,12 +151,11 @@ def test_the_rights_of_the_chart_are_enough_and_hold_no_secret(
     ):
         until(lambda: operator.page("/readyz")[0] == 503, "it misses KubeRay")
         world.install_kuberay()
-        world.apply(MD, modeldeployment("demo"))
+        deploy(world, modeldeployment("demo"))
         until(lambda: world.list(RAYSERVICE, "demo"), "a RayService", seconds=ABSENT_SECONDS)
         FakeKubeRay(world).run(world.list(RAYSERVICE, "demo")[0])
         until(lambda: is_ready(world, "echo"), "it is ready")
-        source = {"git": {"repository": "http://git.git.svc/echo", "commit": "c" * 40}}
-        world.merge(MD, "demo", "echo", {"spec": {"source": source}})
+        change(world, "demo", {"source": source("c" * 40)})
         until(lambda: not world.list(RAYSERVICE, "demo"), "the old revision is deleted")
         world.merge(MD, "demo", "echo", {"spec": {"suspend": True}})
         until(lambda: world.ready("demo")["reason"] == "Suspended", "it is suspended")
@@ -183,27 +175,3 @@ def versions(world: World) -> dict[str, str]:
         for kind in written
         for each in world.list(kind, "demo")
     }
-
-
-def restricted(world: World, namespaces: tuple[str, ...]) -> dict[str, Any]:
-    """A kubeconfig for the chart's own service account, with its own roles applied."""
-    command = [str(programs.path("helm")), "template", "bastaix", str(CHART), "--namespace=demo"]
-    values = {"image": {"repository": "x"}, "operator": {"namespaces": list(namespaces)}}
-    done = subprocess.run(
-        [*command, "--values=-"], input=json.dumps(values), text=True, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-    account = ""
-    for manifest in yaml.safe_load_all(done.stdout):
-        if manifest is None or manifest["kind"] not in RIGHTS:
-            continue
-        assert "secrets" not in json.dumps(manifest.get("rules"))
-        if manifest["kind"] == "ServiceAccount":
-            account = manifest["metadata"]["name"]
-        if manifest["kind"].startswith("Cluster"):
-            manifest["metadata"].pop("namespace", None)
-        world.apply(RIGHTS[manifest["kind"]], manifest)
-    path = SERVICE_ACCOUNT.path("demo", account, "token")
-    token = world.request("POST", path, {"spec": {}})["status"]["token"]
-    admin = yaml.safe_load(world.kubeconfig.read_text())
-    return {**admin, "users": [{**admin["users"][0], "user": {"token": token}}]}

@@ -5,6 +5,7 @@ what a control plane without controllers lacks is done here by hand, under its o
 """
 
 import copy
+import hashlib
 import json
 import ssl
 import threading
@@ -19,7 +20,11 @@ from typing import Any
 
 import yaml
 
-from bastaix.api import names
+from bastaix.api import names, reasons
+from bastaix.api.conditions import SOURCE_VERIFIED
+from bastaix.api.reasons import Reason
+from bastaix.api.sources import content_key, verification_key
+from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.reconcile import kinds
 from bastaix.reconcile.kinds import Kind
 from cluster.control_plane import ControlPlane
@@ -81,12 +86,14 @@ class World:
         items: list[Object] = self.request("GET", kind.path(namespace))["items"] or []
         return items
 
-    def apply(self, kind: Kind, manifest: Object, subresource: str = "") -> Object:
+    def apply(
+        self, kind: Kind, manifest: Object, subresource: str = "", *, manager: str = "test"
+    ) -> Object:
         metadata = manifest["metadata"]
         path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
         return self.request(
             "PATCH",
-            f"{path}?fieldManager=test&force=true",
+            f"{path}?fieldManager={manager}&force=true",
             {"apiVersion": kind.api_version, "kind": kind.name, **manifest},
             "application/apply-patch+yaml",
         )
@@ -126,9 +133,16 @@ class World:
 
     def ready(self, namespace: str, name: str = "echo") -> Object:
         """The condition Ready of a ModelDeployment; empty while there is none."""
+        return self.condition("Ready", namespace, name)
+
+    def condition(self, type: str, namespace: str, name: str = "echo") -> Object:
+        conditions = self.status(namespace, name).get("conditions") or ()
+        return next((each for each in conditions if each["type"] == type), {})
+
+    def status(self, namespace: str, name: str = "echo") -> Object:
         found = self.get(kinds.MODELDEPLOYMENT, namespace, name) or {}
-        conditions = (found.get("status") or {}).get("conditions") or ()
-        return next((each for each in conditions if each["type"] == "Ready"), {})
+        status: Object = found.get("status") or {}
+        return status
 
 
 def modeldeployment(namespace: str, name: str = "echo", **spec: Any) -> Object:
@@ -137,7 +151,7 @@ def modeldeployment(namespace: str, name: str = "echo", **spec: Any) -> Object:
         "kind": names.KIND,
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "source": {"git": {"repository": "http://git.git.svc/echo", "commit": "a" * 40}},
+            "source": source(),
             "app": {"importPath": "app:build"},
             "model": {"id": name, "source": "path:///unused"},
             "runtime": {"image": "registry.example/ray:1"},
@@ -145,6 +159,79 @@ def modeldeployment(namespace: str, name: str = "echo", **spec: Any) -> Object:
             **spec,
         },
     }
+
+
+def source(commit: str = "a" * 40) -> Object:
+    return {"git": {"repository": "http://git.git.svc/echo", "commit": commit, "host": "Cgit"}}
+
+
+class FakeSource:
+    """Says by hand what the source controller would: that the code is there, or what is wrong.
+
+    It makes no artifact, which nobody mounts where no Pod runs.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def verify(self, namespace: str, name: str = "echo", digest: str | None = None) -> str:
+        """Every commit has a content of its own unless it is said; gives the digest."""
+        md = self._read(namespace, name)
+        content = content_key(md.spec.source) or ""
+        digest = digest or "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+        source = {
+            "commit": md.spec.source.commit,
+            "digest": digest,
+            "bytes": 1000,
+            "files": 3,
+            "verified": verification_key(md.spec),
+        }
+        self._say(md, "True", reasons.VERIFIED, "3 files", {"source": source})
+        return digest
+
+    def refuse(self, namespace: str, reason: Reason, message: str, name: str = "echo") -> None:
+        md = self._read(namespace, name)
+        last = {"source": md.status["source"]} if "source" in md.status else {}
+        self._say(md, "False", reason, message, last)
+
+    def _read(self, namespace: str, name: str) -> ModelDeployment:
+        body = self._world.get(kinds.MODELDEPLOYMENT, namespace, name)
+        assert body is not None, f"no ModelDeployment {namespace}/{name}"
+        return ModelDeployment.from_body(body)
+
+    def _say(
+        self, md: ModelDeployment, status: str, reason: Reason, message: str, last: Object
+    ) -> None:
+        condition = {
+            "type": SOURCE_VERIFIED,
+            "status": status,
+            "reason": reason.name,
+            "message": message,
+            "observedGeneration": md.generation,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        self._world.apply(
+            kinds.MODELDEPLOYMENT,
+            {
+                "metadata": {"namespace": md.namespace, "name": md.name},
+                "status": {**last, "conditions": [condition]},
+            },
+            "status",
+            manager=names.SOURCE_FIELD_MANAGER,
+        )
+
+
+def deploy(world: World, manifest: Object) -> Object:
+    """Apply a ModelDeployment whose code is at once found to be right."""
+    created = world.apply(kinds.MODELDEPLOYMENT, manifest)
+    FakeSource(world).verify(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+    return created
+
+
+def change(world: World, namespace: str, spec: Object) -> None:
+    """Change a spec to one whose code is at once found to be right."""
+    world.merge(kinds.MODELDEPLOYMENT, namespace, "echo", {"spec": spec})
+    FakeSource(world).verify(namespace)
 
 
 class FakeKubeRay:
@@ -254,6 +341,13 @@ def fake_app() -> Iterator[FakeApp]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def only(world: World, kind: Kind, namespace: str) -> Object:
+    """The one object of a kind in a namespace, once it is there."""
+    until(lambda: world.list(kind, namespace), f"a {kind.name} in {namespace}")
+    (found,) = world.list(kind, namespace)
+    return {**found, "apiVersion": kind.api_version, "kind": kind.name}
 
 
 def _address(rayservice: Object, suffix: str = "") -> dict[str, str]:

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import revision
 from bastaix.render.service import service
 
 HERE = Path(__file__).parent
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+"""What the source controller would have found: of all that is fetched, the same."""
 CASES = sorted(folder.parent.name for folder in HERE.glob("*/in.yaml"))
 
 
@@ -39,7 +42,7 @@ Readable.add_representer(str, text)
 def rendered(case: str) -> str:
     body = yaml.safe_load((HERE / case / "in.yaml").read_text())
     md = ModelDeployment.from_body(body)
-    current = revision(md)
+    current = revision(md, None if content_key(md.spec.source) is None else DIGEST)
     children = [rayservice(md, current), service(md, current.hash)]
     return yaml.dump_all(children, Dumper=Readable, sort_keys=True, width=1000)
 

@@ -16,7 +16,7 @@ import yaml
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.metrics import Metrics
+from bastaix.metrics import Metrics, SourceMetrics
 from bastaix.render import pods
 from tests.observability.exporter import RAY_NODE, exporter
 from tests.observability.prometheus import Prometheus, running
@@ -50,7 +50,7 @@ def model(name: str, namespace: str) -> ModelDeployment:
 def pod_of(name: str, namespace: str, node_type: str, phase: str = "Running") -> Manifest:
     """A Pod as KubeRay makes it from the operator's template."""
     templates = {"head": pods.head_template, "worker": pods.worker_template}
-    template = templates[node_type](model(name, namespace), REVISION)
+    template = templates[node_type](model(name, namespace), REVISION, None)
     labels = {**template["metadata"]["labels"], names.RAY_NODE_TYPE_LABEL: node_type}
     pod_name = f"{name}-{node_type}-{phase}".lower()
     return {
@@ -83,9 +83,9 @@ MODEL_TARGETS = {
 }
 
 
-def operator_pod(objects: list[Manifest]) -> Manifest:
-    template = only(objects, "Deployment")["spec"]["template"]
-    metadata = {"name": "bastaix-1", "namespace": NAMESPACE, **template["metadata"]}
+def controller_pod(objects: list[Manifest], deployment: str) -> Manifest:
+    template = only(objects, "Deployment", deployment)["spec"]["template"]
+    metadata = {"name": f"{deployment}-1", "namespace": NAMESPACE, **template["metadata"]}
     status = {"phase": "Running", "podIP": "127.0.0.1"}
     return {"metadata": metadata, "spec": template["spec"], "status": status}
 
@@ -99,6 +99,17 @@ def operator_page() -> str:
     metrics.wrote("RayService", "apply")
     metrics.standing(("demo", "smollm2"), True, "Answered")
     metrics.first_answer(81)
+    return metrics.page().decode()
+
+
+def source_page() -> str:
+    """What the source controller serves after one source that was verified and one that was not."""
+    metrics = SourceMetrics()
+    metrics.watch_depth(lambda: 0)
+    for reason in ("Verified", "SourceNotFound"):
+        metrics.verification(reason)
+        metrics.first_verdict(0.4)
+    metrics.fetched(1_000_000)
     return metrics.page().decode()
 
 
@@ -125,17 +136,24 @@ def prometheus(
     objects: list[Manifest], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
     monitors = of_kind(objects, "PodMonitor")
-    existing = [*RAY_PODS, operator_pod(objects)]
-    with exporter(RAY_NODE.read_text()) as ray, exporter(operator_page()) as operator:
+    controllers = [controller_pod(objects, name) for name in ("bastaix", "bastaix-source")]
+    existing = [*RAY_PODS, *controllers]
+    with (
+        exporter(RAY_NODE.read_text()) as ray,
+        exporter(operator_page()) as operator,
+        exporter(source_page()) as source,
+    ):
 
         def address(pod: Mapping[str, Any], port: Mapping[str, Any]) -> str:
-            return operator if port["name"] == "http" else ray
+            if port["name"] != "http":
+                return ray
+            return source if pod["metadata"]["name"] == "bastaix-source-1" else operator
 
         jobs = scrape_configs(monitors, existing, address=address)
         targets = static_targets(existing, address=address)
         jobs.append({**plain_job(), "static_configs": targets})
         with running({"scrape_configs": jobs}, tmp_path_factory.mktemp("prometheus")) as server:
-            server.wait_for(f"count(up == 1) == {2 * len(MODEL_TARGETS) + 1}")
+            server.wait_for(f"count(up == 1) == {2 * len(MODEL_TARGETS) + len(controllers)}")
             yield server
 
 
@@ -176,10 +194,14 @@ def test_only_running_pods_of_models_are_scraped_and_each_once(prometheus: Prome
     assert scraped(prometheus, f"{NAMESPACE}/bastaix-models") == MODEL_TARGETS
 
 
-def test_the_operator_is_scraped_apart_from_the_models(prometheus: Prometheus) -> None:
-    assert scraped(prometheus, f"{NAMESPACE}/bastaix") == {(NAMESPACE, "bastaix-1", "http")}
-    (sample,) = prometheus.wait_for("bastaix_queue_depth")
-    assert "modeldeployment" not in sample.labels
+def test_the_controllers_are_scraped_apart_from_the_models(prometheus: Prometheus) -> None:
+    assert scraped(prometheus, f"{NAMESPACE}/bastaix") == {
+        (NAMESPACE, "bastaix-1", "http"),
+        (NAMESPACE, "bastaix-source-1", "http"),
+    }
+    found = prometheus.wait_for("count(bastaix_queue_depth) by (container, modeldeployment) == 1")
+    assert {sample.labels["container"] for sample in found} == {"operator", "source"}
+    assert all("modeldeployment" not in sample.labels for sample in found)
 
 
 def test_the_guides_plain_configuration_gives_the_same_labels(prometheus: Prometheus) -> None:

@@ -1,11 +1,12 @@
-"""The four conditions of a ModelDeployment, after kstatus.
+"""The conditions of a ModelDeployment, after kstatus.
 
-| type          | True says                                               | absent says      |
-|---------------|---------------------------------------------------------|------------------|
-| `Ready`       | the current generation answered through the public route | (never absent)   |
-| `Serving`     | some revision answers through the public route           | (never absent)   |
-| `Reconciling` | work goes on by itself                                   | no work goes on  |
-| `Stalled`     | nothing changes until the user acts                      | nothing is stuck |
+| type             | True says                                                | absent says      |
+|------------------|----------------------------------------------------------|------------------|
+| `Ready`          | the current generation answered through the public route | (never absent)   |
+| `Serving`        | some revision answers through the public route           | (never absent)   |
+| `Reconciling`    | work goes on by itself                                   | no work goes on  |
+| `Stalled`        | nothing changes until the user acts                      | nothing is stuck |
+| `SourceVerified` | the code is there, as it was pinned, and can be started  | nobody looked yet |
 
 `Reconciling` and `Stalled` are only ever True or absent, and never both there.
 """
@@ -18,6 +19,10 @@ READY: Final = "Ready"
 SERVING: Final = "Serving"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+SOURCE_VERIFIED: Final = "SourceVerified"
+
+OF_OPERATOR: Final = frozenset({READY, SERVING, RECONCILING, STALLED})
+"""What the operator writes; SourceVerified is the source controller's."""
 
 Condition = dict[str, Any]
 

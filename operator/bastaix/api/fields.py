@@ -63,6 +63,15 @@ class Fields:
         self.map(key)
         return self._value[key] if self.has(key) else {}
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; an empty one when it is absent."""
+        value = self._value.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a list of texts")
+        return tuple(value)
+
     def list(self, key: str) -> tuple[Json, ...]:
         """A list of Kubernetes' own objects, without nulls in them."""
         value = self._value.get(key)

@@ -17,11 +17,14 @@ RAY_VERSION: Final = "v1"
 RAY_API_VERSION: Final = f"{RAY_GROUP}/{RAY_VERSION}"
 
 FIELD_MANAGER: Final = "bastaix-operator"
+SOURCE_FIELD_MANAGER: Final = "bastaix-source"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "bastaix"
 NAME_LABEL: Final = f"{GROUP}/name"
 REVISION_LABEL: Final = f"{GROUP}/revision"
 APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
+ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
+"""On artifacts, and on what names one: the first digits of its sha256."""
 
 # KubeRay's own labels on the Pods that it makes.
 RAY_CLUSTER_LABEL: Final = "ray.io/cluster"
@@ -39,6 +42,20 @@ HASH_LENGTH: Final = 8
 def rayservice_name(name: str, revision: str) -> str:
     """The RayService, and the ControllerRevision, of one revision."""
     return f"{name}-{revision}"
+
+
+def artifact_name(name: str, digest: str) -> str:
+    """The Secret that holds an artifact; a digest is `sha256:` and 64 hex digits."""
+    return f"{name}-src-{artifact_label(digest)}"
+
+
+def artifact_label(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:HASH_LENGTH]
+
+
+def artifact_file(digest: str) -> str:
+    """The key in that Secret, and the file that it is mounted as."""
+    return f"{digest.removeprefix('sha256:')}.zip"
 
 
 def service_name(name: str) -> str:

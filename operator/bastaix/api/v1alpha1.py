@@ -21,11 +21,40 @@ Json = Mapping[str, Any]
 class Git:
     repository: str
     commit: str
+    path: str | None = None
+    exclude: tuple[str, ...] = ()
+    host: str | None = None
+    """What kind of Git host it is; absent for those that are known by name."""
+    archive_url: str | None = None
+    """With host Generic: where a commit is a zip, with {repository} and {commit} in it."""
+    secret: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    url: str
+    sha256: str
+    path: str | None = None
+    exclude: tuple[str, ...] = ()
+    secret: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    git: Git
+    """One of the two; without either the code is in the image."""
+
+    git: Git | None = None
+    archive: Archive | None = None
+
+    @property
+    def commit(self) -> str | None:
+        return self.git.commit if self.git else None
+
+    @property
+    def secret(self) -> str | None:
+        """The Secret, in the ModelDeployment's namespace, that holds the credential."""
+        given = self.git or self.archive
+        return given.secret if given else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +173,8 @@ def _spec(spec: Fields) -> Spec:
             "spec.scaling.deployment is missing: without spec.model,"
             " say which of the app's deployments is to be scaled",
         )
-    git = spec.map("source").map("git")
     return Spec(
-        source=Source(
-            git=Git(repository=git.need("repository", str), commit=git.need("commit", str))
-        ),
+        source=_source(spec.map("source")),
         app=_app(spec.map("app"), model),
         model=model,
         runtime=_runtime(spec.map("runtime")),
@@ -156,6 +182,41 @@ def _spec(spec: Fields) -> Spec:
         scaling=scaling,
         suspend=spec.get("suspend", bool) or False,
     )
+
+
+def _source(source: Fields) -> Source:
+    given = [kind for kind in ("git", "archive", "image") if source.has(kind)]
+    if len(given) != 1:
+        raise Stalled(
+            reasons.INVALID_SPEC, "spec.source must have exactly one of git, archive and image"
+        )
+    git, archive = source.map("git"), source.map("archive")
+    return Source(
+        git=Git(
+            repository=git.need("repository", str),
+            commit=git.need("commit", str),
+            path=git.get("path", str),
+            exclude=git.texts("exclude"),
+            host=git.get("host", str),
+            archive_url=git.get("archiveURL", str),
+            secret=_secret(git),
+        )
+        if source.has("git")
+        else None,
+        archive=Archive(
+            url=archive.need("url", str),
+            sha256=archive.need("sha256", str),
+            path=archive.get("path", str),
+            exclude=archive.texts("exclude"),
+            secret=_secret(archive),
+        )
+        if source.has("archive")
+        else None,
+    )
+
+
+def _secret(source: Fields) -> str | None:
+    return source.map("secretRef").need("name", str) if source.has("secretRef") else None
 
 
 def _app(app: Fields, model: Model | None) -> App:

@@ -74,9 +74,14 @@ class Observed:
     @property
     def selected(self) -> str | None:
         """The active revision is the one that the stable Service selects."""
-        selector = ((self.service or {}).get("spec") or {}).get("selector") or {}
-        revision = selector.get(names.REVISION_LABEL)
-        return None if revision is None else str(revision)
+        return selected_by(self.service or {})
+
+
+def selected_by(service: Object) -> str | None:
+    """The revision that a Service selects."""
+    selector = (service.get("spec") or {}).get("selector") or {}
+    revision = selector.get(names.REVISION_LABEL)
+    return None if revision is None else str(revision)
 
 
 def revision_of(obj: Object) -> str | None:

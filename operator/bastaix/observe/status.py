@@ -1,5 +1,6 @@
-"""The whole status of a ModelDeployment, from what is seen.
+"""The operator's part of a ModelDeployment's status, from what is seen.
 
+All of it but `source` and the condition SourceVerified, which are the source controller's.
 It only reports: deleted, it comes back the same but for its times. Those move only when what
 they date does, so a status is written only when it says something new.
 """
@@ -10,7 +11,7 @@ from typing import Any
 
 from bastaix.api import conditions, names, reasons
 from bastaix.api.conditions import Condition
-from bastaix.api.reasons import Finding
+from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, is_ready
 from bastaix.observe.phases import phase
@@ -20,29 +21,41 @@ from bastaix.render.revision import Revision, from_controller_revision
 def status(
     md: ModelDeployment,
     observed: Observed,
-    revision: Revision,
+    current: Revision | None,
     finding: Finding | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """What is seen; a finding of the reconciler itself goes before it."""
+    """What is seen; a finding of the reconciler itself goes before it.
+
+    `current` is the revision of this spec, None while it cannot be made.
+    """
     if finding is None:
-        finding = Finding(*phase(observed, revision.hash))
+        finding = Finding(*phase(observed, current.hash if current else ""))
     serving = observed.selected is not None and observed.answered(observed.selected)
     report = {
         "observedGeneration": md.generation,
         "url": names.url(md.name, md.namespace),
         "conditions": _conditions(md.status, md.generation, finding, serving, now),
-        "active": None if md.spec.suspend else _active(md, observed, revision, now),
+        "active": None if md.spec.suspend else _active(md, observed, current, now),
         "replicas": _replicas(md, observed),
     }
     return {key: value for key, value in report.items() if value is not None}
 
 
+def ours(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a status the operator writes, so that it never claims the rest for itself."""
+    kept = {key: value for key, value in status.items() if key not in ("source", "conditions")}
+    of_operator = [
+        each for each in status.get("conditions") or () if each["type"] in conditions.OF_OPERATOR
+    ]
+    return {**kept, "conditions": of_operator}
+
+
 def refused(body: Object, finding: Finding, now: datetime) -> dict[str, Any]:
     """The status of a spec that cannot be read: the last one, with what is wrong in it."""
-    old = body.get("status") or {}
+    old = ours(body.get("status") or {})
     generation = body["metadata"].get("generation", 1)
-    serving = conditions.find_condition(old.get("conditions") or (), conditions.SERVING) or {}
+    serving = conditions.find_condition(old["conditions"], conditions.SERVING) or {}
     return {
         **old,
         "observedGeneration": generation,
@@ -54,12 +67,10 @@ def _conditions(
     old: Mapping[str, Any], generation: int, finding: Finding, serving: bool, now: datetime
 ) -> list[Condition]:
     """kstatus: Ready always; Reconciling or Stalled while it is False, save when suspended."""
-    reason, message = finding.reason, finding.message
+    reason, message = finding.reason, explained(finding)
     is_good, is_suspended = reason == reasons.READY, reason == reasons.SUSPENDED
-    if reason.hint and not is_good and not is_suspended and reason.heals != "itself":
-        message = f"{message}. {reason.hint}"
     result = conditions.set_condition(
-        old.get("conditions") or (),
+        ours(old)["conditions"],
         conditions.READY,
         "True" if is_good else "False",
         reason.name,
@@ -90,23 +101,29 @@ def _conditions(
 
 
 def _active(
-    md: ModelDeployment, observed: Observed, revision: Revision, now: datetime
+    md: ModelDeployment, observed: Observed, current: Revision | None, now: datetime
 ) -> dict[str, Any] | None:
-    """The revision that the stable Service selects, since when."""
+    """The revision that the stable Service selects, since when.
+
+    Its commit is the last one that asked for it: several may have the same content.
+    """
     selected = observed.selected
     if selected is None:
         return None
-    known = {revision.hash: revision.commit}
-    for each in observed.controller_revisions:
-        kept = from_controller_revision(each)
-        known[kept.hash] = kept.commit
     before = md.status.get("active") or {}
     same = before.get("revision") == selected and "since" in before
-    return {
+    if current is not None and current.hash == selected:
+        commit = md.spec.source.commit
+    else:
+        kept = map(from_controller_revision, observed.controller_revisions)
+        known = {each.hash: each.commit for each in kept}
+        commit = before.get("commit") if same else known.get(selected)
+    active = {
         "revision": selected,
-        "commit": known.get(selected, before.get("commit", "")),
+        "commit": commit,
         "since": before["since"] if same else conditions.timestamp(now),
     }
+    return {key: value for key, value in active.items() if value is not None}
 
 
 def _replicas(md: ModelDeployment, observed: Observed) -> dict[str, int]:

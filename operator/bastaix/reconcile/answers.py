@@ -54,15 +54,22 @@ class Answers:
         if answer.outcome == "right" and observed.rayservice is not None:
             self._measure(name, observed.rayservice["metadata"])
 
-    def recall(self, md: ModelDeployment, observed: Observed) -> CheckResult | None:
-        """The last answer, if it still counts."""
+    def recall(
+        self, md: ModelDeployment, observed: Observed, *, held: bool = False
+    ) -> CheckResult | None:
+        """The last answer, if it still counts.
+
+        Held says that the active revision is not of this spec, so that the spec's check may
+        not be meant for it: then an answer to any check counts.
+        """
         name = md.namespace, md.name
-        reported = None if name in self._seen else self._reported(md)
+        reported = None if name in self._seen else self._reported(md, held)
         self._seen.add(name)
         last = self._last.get(name, reported)
         if last is None:
             return None
-        if last.asked != _digest(md.spec.app.check) or not observed.has_endpoints(last.revision):
+        other = last.asked != _digest(md.spec.app.check) and not held
+        if other or not observed.has_endpoints(last.revision):
             self._last.pop(name, None)
             return None
         self._last[name] = last
@@ -77,13 +84,14 @@ class Answers:
         self._seen.discard(name)
         self._measured.pop(name, None)
 
-    def _reported(self, md: ModelDeployment) -> CheckResult | None:
+    def _reported(self, md: ModelDeployment, held: bool) -> CheckResult | None:
         """An answer to a check of another generation may be one to another check."""
         serving = find_condition(md.status.get("conditions") or (), SERVING) or {}
         revision = (md.status.get("active") or {}).get("revision")
         if serving.get("status") != "True" or revision is None:
             return None
-        if serving.get("observedGeneration") != md.generation:
+        same = serving.get("observedGeneration") == md.generation
+        if not same and not held:
             return None
         return CheckResult(
             revision=revision,
@@ -91,7 +99,7 @@ class Answers:
             reason=reasons.READY,
             message=str(serving.get("message", "")),
             at=self._now(),
-            asked=_digest(md.spec.app.check),
+            asked=_digest(md.spec.app.check) if same else "",
         )
 
     def _measure(self, name: Name, metadata: dict[str, Any]) -> None:

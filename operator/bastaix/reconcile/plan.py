@@ -1,17 +1,18 @@
 """What is to be done for one ModelDeployment, decided from what is seen. Pure.
 
 This is the strategy: replacing a revision by recreating it. The old RayService goes first,
-and only when its Pods are gone does the new one come; then the Service is turned to it. How
-the steps of a Plan are taken, and in which order, is the reconciler's.
+and only when its Pods are gone does the new one come; then the Service is turned to it. While
+the revision of the spec cannot be made, its code being unverified or its fields wrong, the
+active one goes on. How the steps of a Plan are taken, and in which order, is the reconciler's.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.errors import Waiting
+from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, creation, revision_of
@@ -27,6 +28,7 @@ from bastaix.reconcile.drift import (
 from bastaix.render.raycluster import scaling_patch
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
+from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import service
 
 Object = Mapping[str, Any]
@@ -45,6 +47,23 @@ _CONTROLLERS: Final = {"RayService": names.KIND, "RayCluster": "RayService", "Po
 """What controls each kind that holds resources."""
 
 
+@dataclass(frozen=True)
+class Goal:
+    """The revision to look after: that of the spec, or the active one with what hinders another."""
+
+    revision: Revision | None
+    hindrance: Hindrance | None = None
+
+    @property
+    def current(self) -> Revision | None:
+        """The revision of the spec."""
+        return self.revision if self.hindrance is None else None
+
+    @property
+    def hash(self) -> str:
+        return self.revision.hash if self.revision is not None else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps to take; then whether to ask the app, when to look again, and what is to be said."""
@@ -59,29 +78,19 @@ class Plan:
     finding: Finding | None = None
 
 
-def plan(md: ModelDeployment, observed: Observed, revision: Revision, now: datetime) -> Plan:
+def plan(md: ModelDeployment, observed: Observed, goal: Goal, now: datetime) -> Plan:
     """The steps from what is seen to what the spec asks for."""
-    stale = _stale(observed, revision.hash)
+    stale = _stale(observed, goal.hash)
     if md.spec.suspend:
         everything = (*filter(None, [observed.rayservice]), *observed.others, *stale)
         return Plan(deletes=_ours(md, everything))
+    revision = goal.current
+    if revision is None:
+        return _hold(md, observed, goal, now)
     remains = _remains(md, observed, revision.hash)
     if remains is not None:
         return _drain(md, observed, revision, remains, stale)
-    stable = stamped(service(md, revision.hash))
-    turn = _apply(md, stable, observed.service, service_drifted)
-    if observed.kuberay == "missing":
-        return Plan(deletes=_ours(md, stale), applies=turn)
-    run = _apply(md, stamped(rayservice(md, revision)), observed.rayservice)
-    is_turned = turned(observed.service, stable)
-    check, after = _check(observed, revision.hash, turned=is_turned, now=now)
-    return Plan(
-        deletes=_ours(md, stale),
-        applies=(*run, *turn),
-        patches=_scale(md, observed, revision.hash),
-        check=check,
-        after=after,
-    )
+    return replace(_look_after(md, observed, revision, now), deletes=_ours(md, stale))
 
 
 def demand_ownership(md: ModelDeployment, live: Object) -> None:
@@ -95,6 +104,39 @@ def demand_ownership(md: ModelDeployment, live: Object) -> None:
     raise Waiting(
         reasons.NOT_OWNED, f"{what} exists and is not of this {names.KIND}", NOT_OWNED_SECONDS
     )
+
+
+def _look_after(md: ModelDeployment, observed: Observed, revision: Revision, now: datetime) -> Plan:
+    """Everything of one revision as it is meant to be, and the Service turned to it."""
+    stable = stamped(service(md, revision.hash))
+    turn = _apply(md, stable, observed.service, service_drifted)
+    if observed.kuberay == "missing":
+        return Plan(applies=turn)
+    run = _apply(md, stamped(rayservice(md, revision)), observed.rayservice)
+    is_turned = turned(observed.service, stable)
+    check, after = _check(observed, revision.hash, turned=is_turned, now=now)
+    return Plan(
+        applies=(*run, *turn),
+        patches=_scale(md, observed, revision.hash),
+        check=check,
+        after=after,
+    )
+
+
+def _hold(md: ModelDeployment, observed: Observed, goal: Goal, now: datetime) -> Plan:
+    """What is there of the active revision goes on; nothing is started, and nothing removed."""
+    hindrance = goal.hindrance
+    assert hindrance is not None, "a goal without a revision of the spec says why"
+    after = hindrance.after if isinstance(hindrance, Waiting) else None
+    told = Plan(after=after, finding=hindrance.finding)
+    if goal.revision is None or observed.rayservice is None:
+        return told
+    config = (observed.rayservice.get("spec") or {}).get("serveConfigV2") or ""
+    if scaled_deployment(config) != deployment_name(md):
+        return told  # the spec's scaling is that of another app: laid over this one, it breaks it
+    steps = _look_after(md, observed, goal.revision, now)
+    waits = [each for each in (steps.after, after) if each is not None]
+    return replace(steps, after=min(waits, default=None), finding=hindrance.finding)
 
 
 def _apply(

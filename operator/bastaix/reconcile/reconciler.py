@@ -15,16 +15,17 @@ from bastaix.api import names, reasons
 from bastaix.api.conditions import READY, find_condition
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed
-from bastaix.observe.status import refused, status
+from bastaix.observe.observed import Observed, selected_by
+from bastaix.observe.status import ours, refused, status
 from bastaix.observe.text import shortened
+from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
-from bastaix.reconcile.drift import Manifest
+from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
-from bastaix.reconcile.plan import Plan, demand_ownership, plan
+from bastaix.reconcile.plan import Goal, Plan, demand_ownership, plan
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -67,77 +68,94 @@ class Reconciler:
         except Stalled as stalled:
             await self._report(body, refused(body, stalled.finding, self._now()))
             return None
-        kept, after, finding = None, None, None
+        goal = Goal(None)
         try:
-            kept = await self._keep(md)
-            steps = await self._advance(md, body, kept)
+            goal = await self._goal(md)
+            steps = await self._advance(md, body, goal)
             if steps.check:
-                body = await self._tell(body, kept, None)  # that its answer is awaited
-                steps = await self._ask(md, body, kept)
+                body = await self._tell(body, goal, steps.finding)  # that its answer is awaited
+                steps = await self._ask(md, body, goal)
             after, finding = steps.after, steps.finding
         except Hindrance as hindrance:
             finding = hindrance.finding
             after = hindrance.after if isinstance(hindrance, Waiting) else None
-            if kept is None:
-                await self._report(body, refused(body, finding, self._now()))
-                return after
         except Refused as refusal:
             if refusal.status not in TRANSIENT:
-                await self._deny(body, kept, refusal)
+                await self._deny(body, goal, refusal)
             raise
-        await self._tell(body, kept, finding)
+        await self._tell(body, goal, finding)
         return after
 
-    async def _advance(self, md: ModelDeployment, body: Body, kept: Revision) -> Plan:
+    async def _goal(self, md: ModelDeployment) -> Goal:
+        """The revision of the spec; while it cannot be made, the active one."""
+        try:
+            return Goal(await self._keep(md, verified(md)))
+        except Hindrance as hindrance:
+            return Goal(await self._active(md), hindrance)
+
+    async def _advance(self, md: ModelDeployment, body: Body, goal: Goal) -> Plan:
         """Look, decide, act."""
-        observed = await self._observe(md, body, kept.hash)
-        steps = plan(md, observed, kept, self._now())
+        observed = await self._observe(md, body, goal)
+        steps = plan(md, observed, goal, self._now())
         await self._take(md, steps)
         if steps.check and observed.check is not None and observed.check.ok:
             self._answers.doubt((md.namespace, md.name))
         return steps
 
-    async def _ask(self, md: ModelDeployment, body: Body, kept: Revision) -> Plan:
+    async def _ask(self, md: ModelDeployment, body: Body, goal: Goal) -> Plan:
         """Ask the app; the plan alone knows when to ask again after such an answer."""
-        observed = await self._observe(md, body, kept.hash)
-        await self._answers.ask(md, observed, kept.hash)
-        observed = await self._observe(md, body, kept.hash)
-        return plan(md, observed, kept, self._now())
+        observed = await self._observe(md, body, goal)
+        await self._answers.ask(md, observed, goal.hash)
+        observed = await self._observe(md, body, goal)
+        return plan(md, observed, goal, self._now())
 
-    async def _tell(self, body: Body, kept: Revision, finding: reasons.Finding | None) -> Body:
-        """Report what is seen; gives the object as it is then."""
+    async def _tell(self, body: Body, goal: Goal, finding: reasons.Finding | None) -> Body:
+        """Report what is seen; gives the object as it is then, with the operator's status alone."""
         md = ModelDeployment.from_body(body)
-        observed = await self._observe(md, body, kept.hash)
-        wanted = status(md, observed, kept, finding, self._now())
+        observed = await self._observe(md, body, goal)
+        wanted = status(md, observed, goal.current, finding, self._now())
         await self._report(body, wanted)
         return {**body, "status": wanted}
 
-    async def _deny(self, body: Body, kept: Revision | None, refusal: Refused) -> None:
+    async def _deny(self, body: Body, goal: Goal, refusal: Refused) -> None:
         """Report a refusal: with what is seen, unless it was seeing that was refused."""
         finding = _denied(refusal)
-        if kept is None or not refusal.during:
+        if not refusal.during:
             await self._report(body, refused(body, finding, self._now()))
         else:
-            await self._tell(body, kept, finding)
+            await self._tell(body, goal, finding)
 
-    async def _keep(self, md: ModelDeployment) -> Revision:
+    async def _keep(self, md: ModelDeployment, digest: str | None) -> Revision:
         """The rendering as it was kept at first, or kept now: it is rendered once."""
         kind = kinds.CONTROLLERREVISION
-        name = md.namespace, names.rayservice_name(md.name, revision_hash(md))
+        name = md.namespace, names.rayservice_name(md.name, revision_hash(md, digest))
         kept = await self._cluster.read(kind, name)
         if kept is None:
             # what the API server gives back is used, not what it got: it may write a number
             # in another way, and the rendering of today must be that of tomorrow
-            manifest = controller_revision(md, revision(md))
+            manifest = controller_revision(md, revision(md, digest))
             with during("create", kind):
                 kept = await self._cluster.create(kind, manifest)
         demand_ownership(md, kept)
         return from_controller_revision(kept)
 
-    async def _observe(self, md: ModelDeployment, body: Body, hash: str) -> Observed:
+    async def _active(self, md: ModelDeployment) -> Revision | None:
+        """The kept rendering of the revision that the stable Service selects."""
+        stable = md.namespace, names.service_name(md.name)
+        service = await self._cluster.read(kinds.SERVICE, stable)
+        selected = selected_by(service or {})
+        if selected is None:
+            return None
+        name = md.namespace, names.rayservice_name(md.name, selected)
+        kept = await self._cluster.read(kinds.CONTROLLERREVISION, name)
+        if kept is None or not owned(kept, md.uid):
+            return None
+        return from_controller_revision(kept)
+
+    async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> Observed:
         """Everything that is seen of it now, with what the app answered last."""
         name = md.namespace, md.name
-        own = names.rayservice_name(md.name, hash)
+        own = names.rayservice_name(md.name, goal.hash)
         rayservices = await self._cluster.owned(kinds.RAYSERVICE, name)
         stable = md.namespace, names.service_name(md.name)
         current = [each for each in rayservices if each["metadata"]["name"] == own]
@@ -151,7 +169,8 @@ class Reconciler:
             controller_revisions=await self._cluster.owned(kinds.CONTROLLERREVISION, name),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
-        return replace(observed, check=self._answers.recall(md, observed))
+        held = goal.hindrance is not None
+        return replace(observed, check=self._answers.recall(md, observed, held=held))
 
     async def _take(self, md: ModelDeployment, steps: Plan) -> None:
         for manifest in steps.rehearsals:
@@ -210,9 +229,9 @@ class Reconciler:
 
 
 def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A status without the order of its conditions, which is a map to the API server."""
-    by_type = {each["type"]: each for each in status.get("conditions") or ()}
-    return {**status, "conditions": by_type}
+    """Our part, without the order of its conditions, which is a map to the API server."""
+    part = ours(status)
+    return {**part, "conditions": {each["type"]: each for each in part["conditions"]}}
 
 
 def _explained(kind: Kind, refusal: Refused) -> Hindrance | None:

@@ -36,6 +36,9 @@ POD_SECURITY: Final = {
 }
 
 MODEL_VOLUME: Final = "bastaix-model"
+SOURCE_VOLUME: Final = "bastaix-source"
+SOURCE_PATH: Final = "/bastaix/source"
+"""Where the artifact is mounted: a sibling of the model, so neither mount lies in the other."""
 TOKEN_VOLUME: Final = "bastaix-autoscaler-token"
 TOKEN_MOUNT: Final = {
     "name": TOKEN_VOLUME,
@@ -65,16 +68,16 @@ def labels(md: ModelDeployment, revision: str) -> dict[str, str]:
     }
 
 
-def head_template(md: ModelDeployment, revision: str) -> dict[str, Any]:
-    container = _container(md, "ray-head", _HEAD_PORTS)
+def head_template(md: ModelDeployment, revision: str, digest: str | None) -> dict[str, Any]:
+    container = _container(md, digest, "ray-head", _HEAD_PORTS)
     container["resources"] = _resources(md.spec.runtime.head_resources, DEFAULT_HEAD_RESOURCES)
-    template = _template(md, revision, container)
+    template = _template(md, revision, digest, container)
     template["spec"]["volumes"].append(_token_volume())
     return template
 
 
-def worker_template(md: ModelDeployment, revision: str) -> dict[str, Any]:
-    container = _container(md, "ray-worker", _WORKER_PORTS)
+def worker_template(md: ModelDeployment, revision: str, digest: str | None) -> dict[str, Any]:
+    container = _container(md, digest, "ray-worker", _WORKER_PORTS)
     container["resources"] = _resources(md.spec.resources, DEFAULT_RESOURCES)
     # KubeRay's takes a worker out of the Service after one failed probe of two seconds,
     # which a busy engine misses, and needs wget in the image. A worker without a Serve
@@ -86,10 +89,12 @@ def worker_template(md: ModelDeployment, revision: str) -> dict[str, Any]:
         "timeoutSeconds": 5,
         "failureThreshold": 3,
     }
-    return _template(md, revision, container)
+    return _template(md, revision, digest, container)
 
 
-def _template(md: ModelDeployment, revision: str, container: dict[str, Any]) -> dict[str, Any]:
+def _template(
+    md: ModelDeployment, revision: str, digest: str | None, container: dict[str, Any]
+) -> dict[str, Any]:
     runtime = md.spec.runtime
     spec = {
         # A Service called `vllm` would else set VLLM_PORT in every Pod of the namespace.
@@ -97,7 +102,7 @@ def _template(md: ModelDeployment, revision: str, container: dict[str, Any]) -> 
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "containers": [container],
-        "volumes": [*_model_volumes(md), *runtime.volumes],
+        "volumes": [*_source_volumes(md, digest), *_model_volumes(md), *runtime.volumes],
         **_placement(runtime),
     }
     return {"metadata": {"labels": labels(md, revision)}, "spec": spec}
@@ -117,7 +122,7 @@ def _placement(runtime: Runtime) -> dict[str, Any]:
 
 
 def _container(
-    md: ModelDeployment, name: str, ports: tuple[tuple[str, int], ...]
+    md: ModelDeployment, digest: str | None, name: str, ports: tuple[tuple[str, int], ...]
 ) -> dict[str, Any]:
     runtime = md.spec.runtime
     container = {
@@ -128,7 +133,7 @@ def _container(
         "env": _env(md),
         "envFrom": list(runtime.env_from),
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*_model_mounts(md), *runtime.volume_mounts],
+        "volumeMounts": [*_source_mounts(digest), *_model_mounts(md), *runtime.volume_mounts],
     }
     return {key: value for key, value in container.items() if value}
 
@@ -162,6 +167,19 @@ def _resources(given: Resources, default: Resources) -> dict[str, Any]:
     if given.gpu is not None:
         limits[given.gpu.resource_name or DEFAULT_GPU] = str(given.gpu.count)
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": limits}
+
+
+def _source_volumes(md: ModelDeployment, digest: str | None) -> list[dict[str, Any]]:
+    if digest is None:
+        return []
+    # No worker starts without its code: the Secret is not optional.
+    secret = {"secretName": names.artifact_name(md.name, digest), "defaultMode": 0o444}
+    return [{"name": SOURCE_VOLUME, "secret": secret}]
+
+
+def _source_mounts(digest: str | None) -> list[dict[str, Any]]:
+    mount = {"name": SOURCE_VOLUME, "mountPath": SOURCE_PATH, "readOnly": True}
+    return [] if digest is None else [mount]
 
 
 def _model_volumes(md: ModelDeployment) -> list[dict[str, Any]]:

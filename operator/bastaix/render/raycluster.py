@@ -18,12 +18,12 @@ _RAY_CPUS: Final = 3
 _RAY_CPUS_WITH_GPU: Final = 2
 
 
-def raycluster(md: ModelDeployment, revision: str) -> dict[str, Any]:
+def raycluster(md: ModelDeployment, revision: str, digest: str | None) -> dict[str, Any]:
     """The cluster without the bounds of its worker group."""
     worker = {
         "groupName": WORKER_GROUP,
         "rayStartParams": {"num-cpus": str(_worker_cpus(md))},
-        "template": pods.worker_template(md, revision),
+        "template": pods.worker_template(md, revision, digest),
     }
     return {
         "rayVersion": md.spec.runtime.ray_version or RAY_VERSION,
@@ -32,7 +32,7 @@ def raycluster(md: ModelDeployment, revision: str) -> dict[str, Any]:
         "autoscalerOptions": _autoscaler(md),
         "headGroupSpec": {
             "rayStartParams": {"num-cpus": "0"},
-            "template": pods.head_template(md, revision),
+            "template": pods.head_template(md, revision, digest),
         },
         "workerGroupSpecs": [worker],
     }

@@ -5,6 +5,10 @@ the rendered output, which a new version of the operator may render otherwise, a
 scaling, check or suspend, which change nothing in a Pod. Its rendering is kept in a
 ControllerRevision and applied from there ever after, so a new version of the operator
 restarts nobody's model.
+
+Of the source the digest of its artifact counts, not where it came from: in a repository of
+many apps, a commit that does not touch this one restarts nothing, and neither does a
+repository that moves to another host.
 """
 
 import copy
@@ -22,31 +26,36 @@ from bastaix.render import pods, raycluster, serve_config
 @dataclass(frozen=True)
 class Revision:
     hash: str
-    commit: str
     template: dict[str, Any]
     """The RayService's spec without scaling; Serve's configuration as an object."""
+    commit: str | None
+    """Where the artifact came from at first; None when not from Git."""
+    digest: str | None
+    """Of the artifact; None when the code is in the image."""
 
 
-def revision(md: ModelDeployment) -> Revision:
-    digest = revision_hash(md)
+def revision(md: ModelDeployment, digest: str | None) -> Revision:
+    """What the spec asks for with this artifact."""
+    hash = revision_hash(md, digest)
     template = {
         # Replacing a cluster is our decision, not KubeRay's.
         "upgradeStrategy": {"type": "None"},
-        "rayClusterConfig": raycluster.raycluster(md, digest),
-        "serveConfig": serve_config.serve_config(md),
+        "rayClusterConfig": raycluster.raycluster(md, hash, digest),
+        "serveConfig": serve_config.serve_config(md, digest),
     }
     # a copy, so that nothing in it is shared with the md or with a constant
-    return Revision(digest, md.spec.source.git.commit, copy.deepcopy(template))
+    return Revision(hash, copy.deepcopy(template), commit=md.spec.source.commit, digest=digest)
 
 
-def revision_hash(md: ModelDeployment) -> str:
+def revision_hash(md: ModelDeployment, digest: str | None) -> str:
     """The fields that are set, by name; empty is as good as absent."""
-    fields = {key: value for key, value in identity(md).items() if value not in (None, (), {}, [])}
+    given = identity(md, digest)
+    fields = {key: value for key, value in given.items() if value not in (None, (), {}, [])}
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[: names.HASH_LENGTH]
 
 
-def identity(md: ModelDeployment) -> dict[str, Any]:
+def identity(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
     """All that makes one revision another than the next.
 
     A name in this list must never change, nor what it holds: it would restart every model
@@ -55,8 +64,7 @@ def identity(md: ModelDeployment) -> dict[str, Any]:
     spec, runtime = md.spec, md.spec.runtime
     model = spec.model
     return {
-        "source.git.repository": spec.source.git.repository,
-        "source.git.commit": spec.source.git.commit,
+        "source.digest": digest,
         "app.importPath": spec.app.import_path,
         "app.args": spec.app.args,
         "model.id": model and model.id,
@@ -84,17 +92,24 @@ def identity(md: ModelDeployment) -> dict[str, Any]:
 
 def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, Any]:
     """Where the rendering is kept. Its data is immutable: create it, never change it."""
+    labels = pods.labels(md, revision.hash)
+    if revision.digest is not None:
+        labels[names.ARTIFACT_LABEL] = names.artifact_label(revision.digest)
+    origin = {"commit": revision.commit, "digest": revision.digest}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "metadata": {
             "name": names.rayservice_name(md.name, revision.hash),
             "namespace": md.namespace,
-            "labels": pods.labels(md, revision.hash),
+            "labels": labels,
             "ownerReferences": [owner_reference(md)],
         },
         "revision": md.generation,
-        "data": {"commit": revision.commit, "template": revision.template},
+        "data": {
+            **{key: value for key, value in origin.items() if value is not None},
+            "template": revision.template,
+        },
     }
 
 
@@ -102,8 +117,9 @@ def from_controller_revision(manifest: Mapping[str, Any]) -> Revision:
     data = manifest["data"]
     return Revision(
         hash=manifest["metadata"]["labels"][names.REVISION_LABEL],
-        commit=data["commit"],
         template=data["template"],
+        commit=data.get("commit"),
+        digest=data.get("digest"),
     )
 
 

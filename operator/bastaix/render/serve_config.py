@@ -1,4 +1,4 @@
-"""What Ray Serve is asked to run: one app, from the zip of one commit.
+"""What Ray Serve is asked to run: one app, from one artifact or from the image.
 
 Scaling is not in it. Everything in `args` is part of Serve's code version, so a replica
 count there would restart every engine; `scaled` lays it over under `deployments` instead,
@@ -7,11 +7,12 @@ which Serve applies to running replicas.
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+import yaml
 
 from bastaix.api import names
-from bastaix.api.v1alpha1 import Git, Model, ModelDeployment
-from bastaix.render import model_source
+from bastaix.api.v1alpha1 import Model, ModelDeployment
+from bastaix.render import model_source, pods
 
 # High enough that the engine's own queue, not Serve's, decides what runs together.
 MAX_ONGOING_REQUESTS: Final = 1024
@@ -19,14 +20,17 @@ MAX_ONGOING_REQUESTS: Final = 1024
 HEALTH_CHECK_TIMEOUT_SECONDS: Final = 30
 
 
-def serve_config(md: ModelDeployment) -> dict[str, Any]:
+def serve_config(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
     """Serve's configuration as an object, without scaling."""
-    application = {
+    application: dict[str, Any] = {
         "name": md.name,
         "route_prefix": "/",
         "import_path": md.spec.app.import_path,
-        "runtime_env": {"working_dir": archive_url(md.spec.source.git)},
     }
+    if digest is not None:
+        # in the Pod already: no download and no credential stand between a worker and its code
+        file = f"{pods.SOURCE_PATH}/{names.artifact_file(digest)}"
+        application["runtime_env"] = {"working_dir": f"file://{file}"}
     args = _args(md)
     if args:
         application["args"] = args
@@ -60,16 +64,14 @@ def deployment_name(md: ModelDeployment) -> str:
     return "LLMServer:" + md.spec.model.id.replace("/", "--").replace(".", "_")
 
 
-def archive_url(git: Git) -> str:
-    """Where the host of a repository gives one commit as a zip.
-
-    GitHub has its own address; every other host is taken for a cgit.
-    """
-    repository = git.repository.rstrip("/").removesuffix(".git")
-    if urlsplit(repository).hostname == "github.com":
-        return f"{repository}/archive/{git.commit}.zip"
-    name = repository.rpartition("/")[2]
-    return f"{repository}/snapshot/{name}-{git.commit}.zip"
+def scaled_deployment(text: str) -> str | None:
+    """The deployment that a configuration scales, as it stands in a RayService; None if unclear."""
+    try:
+        (application,) = yaml.safe_load(text)["applications"]
+        (deployment,) = application["deployments"]
+        return str(deployment["name"])
+    except (yaml.YAMLError, LookupError, TypeError, ValueError):
+        return None
 
 
 def _args(md: ModelDeployment) -> dict[str, Any]:

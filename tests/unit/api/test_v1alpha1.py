@@ -7,7 +7,7 @@ import pytest
 
 from bastaix.api import reasons
 from bastaix.api.errors import Stalled
-from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.api.v1alpha1 import Archive, Git, ModelDeployment
 from tests.unit.bodies import body, with_field
 
 
@@ -18,10 +18,46 @@ def read(changed: dict[str, Any]) -> ModelDeployment:
 def test_reads_the_least_that_can_be_said() -> None:
     md = read(body())
     assert (md.name, md.namespace, md.generation) == ("smollm2", "demo", 1)
-    assert md.spec.source.git.commit == "3f9c2a1d" * 5
+    assert md.spec.source.commit == "3f9c2a1d" * 5
+    assert md.spec.source.secret is None
     assert md.spec.runtime.image is None
     assert md.spec.scaling.max_replicas == 1
     assert not md.spec.suspend
+
+
+def test_reads_all_that_can_be_said_of_a_repository() -> None:
+    git = {
+        "repository": "https://git.acme.dev/serving",
+        "commit": "a" * 40,
+        "path": "apps/chat",
+        "exclude": ["docs/**"],
+        "host": "Generic",
+        "archiveURL": "{repository}/zip/{commit}",
+        "secretRef": {"name": "git-token"},
+    }
+    source = read(with_field(body(), "spec.source", {"git": git})).spec.source
+    assert source.git == Git(
+        repository="https://git.acme.dev/serving",
+        commit="a" * 40,
+        path="apps/chat",
+        exclude=("docs/**",),
+        host="Generic",
+        archive_url="{repository}/zip/{commit}",
+        secret="git-token",
+    )
+    assert (source.archive, source.commit, source.secret) == (None, "a" * 40, "git-token")
+
+
+def test_reads_an_archive() -> None:
+    archive = {"url": "s3://bucket/a.zip", "sha256": "a" * 64, "secretRef": {"name": "bucket"}}
+    source = read(with_field(body(), "spec.source", {"archive": archive})).spec.source
+    assert source.archive == Archive(url="s3://bucket/a.zip", sha256="a" * 64, secret="bucket")
+    assert (source.git, source.commit, source.secret) == (None, None, "bucket")
+
+
+def test_reads_that_the_code_is_in_the_image() -> None:
+    source = read(with_field(body(), "spec.source", {"image": {}})).spec.source
+    assert (source.git, source.archive, source.secret) == (None, None, None)
 
 
 def test_asks_for_one_token_unless_told_otherwise() -> None:
@@ -78,6 +114,12 @@ def test_keeps_quantities_as_text_and_nulls_in_arguments() -> None:
     [
         ("spec.source.git.commit", None, "spec.source.git.commit is missing"),
         ("spec.source.git", [], "spec.source.git must be a map"),
+        ("spec.source.git.exclude", ["a", 1], "spec.source.git.exclude must be a list of texts"),
+        ("spec.source.git.exclude", "a", "spec.source.git.exclude must be a list of texts"),
+        ("spec.source.git.secretRef", {}, "spec.source.git.secretRef.name is missing"),
+        ("spec.source", {}, "exactly one of git, archive and image"),
+        ("spec.source.image", {}, "exactly one of git, archive and image"),
+        ("spec.source", {"archive": {"url": "x"}}, "spec.source.archive.sha256 is missing"),
         ("spec.app.importPath", 1, "spec.app.importPath must be of type str, not 1"),
         ("spec.scaling.minReplicas", True, "spec.scaling.minReplicas must be of type int"),
         ("spec.scaling", {"minReplicas": 2, "maxReplicas": 1}, "is above maxReplicas (1)"),

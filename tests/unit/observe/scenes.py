@@ -8,13 +8,13 @@ from bastaix.api.reasons import Reason
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import CheckResult, Observed
 from bastaix.render.revision import Revision, controller_revision, revision
-from tests.unit.bodies import body, with_field
+from tests.unit.bodies import DIGEST, body, with_field
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 1, 13, tzinfo=UTC)
 
 MD = ModelDeployment.from_body(body())
-CURRENT: Revision = revision(MD)
+CURRENT: Revision = revision(MD, DIGEST)
 HASH = CURRENT.hash
 NAME_LABEL, REVISION_LABEL = "serving.bastaix.dev/name", "serving.bastaix.dev/revision"
 

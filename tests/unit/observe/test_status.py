@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from bastaix.api import reasons
-from bastaix.api.reasons import Finding
+from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.observe.status import refused, status
-from tests.unit.bodies import body, with_field
+from bastaix.render.revision import Revision
+from tests.unit.bodies import body, verified, with_field
 from tests.unit.observe.scenes import (
     ANSWERING,
     CURRENT,
@@ -28,15 +29,18 @@ from tests.unit.observe.scenes import (
 )
 
 SUSPENDED = with_field(body(), "spec.suspend", True)
+WAITING = Finding(reasons.FETCHING_SOURCE, "waiting for the source controller")
 
 
 def conditions(found: dict[str, Any]) -> dict[str, str]:
     return {each["type"]: f"{each['status']}/{each['reason']}" for each in found["conditions"]}
 
 
-def report(observed: Observed, finding: Finding | None = None) -> dict[str, Any]:
+def report(
+    observed: Observed, finding: Finding | None = None, current: Revision | None = CURRENT
+) -> dict[str, Any]:
     md = ModelDeployment.from_body(observed.md_body)
-    return status(md, observed, CURRENT, finding, NOW)
+    return status(md, observed, current, finding, NOW)
 
 
 def test_ready_is_neither_reconciling_nor_stalled() -> None:
@@ -103,7 +107,7 @@ def test_says_the_address_the_active_revision_and_the_replicas() -> None:
     assert found["url"] == "http://smollm2.demo.svc/v1"
     assert found["active"] == {
         "revision": HASH,
-        "commit": MD.spec.source.git.commit,
+        "commit": MD.spec.source.commit,
         "since": "2026-01-01T12:00:00Z",
     }
     assert found["replicas"] == {"desired": 2, "ready": 1}
@@ -114,7 +118,57 @@ def test_knows_the_commit_of_an_older_revision_from_what_is_kept() -> None:
     newer = replace(CURRENT, hash="11111111", commit="0" * 40)
     observed = replace(ANSWERING, controller_revisions=(KEPT,))
     found = status(md, observed, newer, None, NOW)
-    assert found["active"]["commit"] == MD.spec.source.git.commit
+    assert found["active"]["commit"] == MD.spec.source.commit
+
+
+def test_of_the_commits_with_the_same_content_the_last_is_told() -> None:
+    md = ModelDeployment.from_body(with_field(body(), "spec.source.git.commit", "0" * 40))
+    observed = replace(ANSWERING, controller_revisions=(KEPT,))
+    told = status(md, observed, CURRENT, None, NOW)
+    assert told["active"]["commit"] == "0" * 40
+    newest = with_field(body(), "spec.source.git.commit", "1" * 40)
+    unverified = ModelDeployment.from_body(with_field(newest, "status", told))
+    held = status(unverified, observed, None, WAITING, NOW)
+    assert held["active"] == told["active"]
+
+
+def test_code_of_the_image_has_no_commit() -> None:
+    md = ModelDeployment.from_body(with_field(body(), "spec.source", {"image": {}}))
+    found = status(md, ANSWERING, CURRENT, None, NOW)
+    assert "commit" not in found["active"]
+
+
+def test_while_no_revision_can_be_made_what_is_active_is_told_truly() -> None:
+    found = report(ANSWERING, WAITING, None)
+    assert conditions(found) == {
+        "Ready": "False/FetchingSource",
+        "Reconciling": "True/FetchingSource",
+        "Serving": "True/Answering",
+    }
+    assert found["replicas"] == {"desired": 2, "ready": 1}
+
+
+def test_suspended_is_told_though_no_revision_can_be_made() -> None:
+    found = report(Observed(md_body=SUSPENDED), None, None)
+    assert conditions(found)["Ready"] == "False/Suspended"
+
+
+def test_what_to_do_is_said_once() -> None:
+    said = explained(Finding(reasons.SOURCE_NOT_FOUND, "github.com has no acme/serving"))
+    found = report(scene(), Finding(reasons.SOURCE_NOT_FOUND, said), None)
+    assert found["conditions"][0]["message"] == said
+    assert said.count(reasons.SOURCE_NOT_FOUND.hint) == 1
+
+
+def test_what_the_source_controller_writes_is_never_claimed() -> None:
+    theirs = verified(with_field(body(), "status", report(ANSWERING)))
+    md = ModelDeployment.from_body(theirs)
+    again = status(md, replace(ANSWERING, md_body=theirs), CURRENT, None, LATER)
+    unreadable = refused(theirs, Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
+    for found in (again, unreadable):
+        assert "source" not in found
+        assert "SourceVerified" not in conditions(found)
+    assert again == report(ANSWERING)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class FakeCluster:
         self._index = Index()
         self._strangers: dict[tuple[Kind, Name], Body] = {}
         self._version = 0
+        self._applied: dict[Name, Mapping[str, Any]] = {}
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """As somebody else has written it."""
@@ -87,8 +88,17 @@ class FakeCluster:
             self._merge(kind, manifest)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        """What somebody else wrote of the status stays, as with server-side apply."""
         self.writes.append(f"status {kind}")
-        self._merge(kind, manifest)
+        name = name_of(manifest["metadata"])
+        before = (self._index.body(kind, name) or {}).get("status") or {}
+        wanted, mine = manifest["status"], self._applied.get(name, {"conditions": []})
+        self._applied[name] = copy.deepcopy(wanted)
+        types = {each["type"] for each in (*mine["conditions"], *wanted["conditions"])}
+        others = [each for each in before.get("conditions") or () if each["type"] not in types]
+        kept = {key: value for key, value in before.items() if key not in mine}
+        status = {**kept, **wanted, "conditions": [*wanted["conditions"], *others]}
+        self._merge(kind, {**manifest, "status": status})
 
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         self.writes.append(f"patch {kind}")

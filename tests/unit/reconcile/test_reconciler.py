@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from bastaix.api import names
-from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Answer, Refused
 from bastaix.reconcile.kinds import (
     CONTROLLERREVISION,
@@ -22,108 +21,14 @@ from bastaix.reconcile.plan import (
     UNREACHABLE_SECONDS,
     WRONG_SECONDS,
 )
-from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS, Reconciler
-from tests.unit.bodies import body, with_field
-from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
-
-NAME = ("demo", "smollm2")
-
-
-class Stage:
-    """One ModelDeployment, the reconciler and all that is around it."""
-
-    def __init__(self, **fields: Any) -> None:
-        self.clock = Clock()
-        self.cluster = FakeCluster(self.clock)
-        self.probe = FakeProbe()
-        self.notes = Notebook()
-        self.reconciler = self.restarted()
-        given = body()
-        for field, value in fields.items():
-            given = with_field(given, field.replace("__", "."), value)
-        self.cluster.put(MODELDEPLOYMENT, given)
-
-    def restarted(self) -> Reconciler:
-        """A reconciler that remembers nothing."""
-        answers = Answers(self.probe, self.notes, self.clock)
-        return Reconciler(self.cluster, answers, self.notes, self.notes, self.clock)
-
-    def run(self) -> float | None:
-        return asyncio.run(self.reconciler.reconcile(NAME))
-
-    def set(self, field: str, value: Any) -> None:
-        before = self.cluster.body(MODELDEPLOYMENT, NAME)
-        before["metadata"]["generation"] += 1
-        self.cluster.put(MODELDEPLOYMENT, with_field(before, field, value))
-
-    @property
-    def rayservice(self) -> dict[str, Any]:
-        (found,) = asyncio.run(self.cluster.owned(RAYSERVICE, NAME))
-        return found
-
-    @property
-    def ready(self) -> dict[str, Any]:
-        conditions = status_of(self.cluster, NAME)["conditions"]
-        (found,) = [each for each in conditions if each["type"] == "Ready"]
-        return dict(found)
-
-    def writes(self) -> list[str]:
-        """What was written since it was asked last."""
-        written, self.cluster.writes = self.cluster.writes, []
-        return written
-
-    def bring_up(self) -> None:
-        """What KubeRay and Kubernetes do once the RayService is there."""
-        rayservice = self.rayservice
-        name, labels = rayservice["metadata"]["name"], rayservice["metadata"]["labels"]
-        one = {"status": "RUNNING", "message": ""}
-        status = {"activeServiceStatus": {"applicationStatuses": {"app": one}}}
-        self.cluster.put(RAYSERVICE, {**rayservice, "status": status})
-        metadata = {"namespace": "demo", "name": name, "labels": labels}
-        metadata["ownerReferences"] = [controlled_by(rayservice)]
-        spec = rayservice["spec"]["rayClusterConfig"]
-        self.cluster.put(RAYCLUSTER, {"metadata": metadata, "spec": spec})
-        for role in ("head", "worker"):
-            self.turn(role, ready=True)
-
-    def turn(self, role: str, *, ready: bool) -> None:
-        metadata = self.rayservice["metadata"]
-        serves = "true" if role == "worker" else "false"
-        labels = {"ray.io/node-type": role, "ray.io/serve": serves, **metadata["labels"]}
-        condition = {"type": "Ready", "status": "True" if ready else "False"}
-        pod = {
-            "metadata": {
-                "namespace": "demo",
-                "name": role,
-                "labels": labels,
-                "ownerReferences": [{"kind": "RayCluster", "name": "x", "controller": True}],
-            },
-            "spec": {"containers": [{"name": "ray", "image": "x"}]},
-            "status": {"phase": "Running", "conditions": [condition]},
-        }
-        self.cluster.put(POD, pod)
-
-    def take_down(self) -> None:
-        """What garbage collection does once a RayService is gone."""
-        for kind in (RAYCLUSTER, POD):
-            for found in asyncio.run(self.cluster.owned(kind, NAME)):
-                self.cluster.vanish(kind, ("demo", found["metadata"]["name"]))
+from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS
+from tests.unit.bodies import with_field
+from tests.unit.reconcile.fakes import status_of
+from tests.unit.reconcile.stage import NAME, Stage, answering
 
 
-def controlled_by(owner: dict[str, Any]) -> dict[str, Any]:
-    metadata = owner["metadata"]
-    reference = {"kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}
-    return {**reference, "controller": True}
-
-
-def answering() -> Stage:
-    stage = Stage()
-    stage.run()
-    stage.bring_up()
-    stage.run()
-    assert stage.ready["status"] == "True"
-    stage.writes()
-    return stage
+def by_type(status: dict[str, Any]) -> dict[str, Any]:
+    return {**status, "conditions": {each["type"]: each for each in status["conditions"]}}
 
 
 def test_the_first_look_writes_each_child_once_and_one_status() -> None:
@@ -180,7 +85,10 @@ def test_a_status_that_was_wiped_comes_back() -> None:
     before = wiped.pop("status")
     stage.cluster.put(MODELDEPLOYMENT, wiped)
     stage.run()
-    assert status_of(stage.cluster, NAME) == before
+    assert stage.ready["reason"] == "FetchingSource"
+    stage.verify()
+    stage.run()
+    assert by_type(status_of(stage.cluster, NAME)) == by_type(before)
     assert stage.probe.asked == 2
 
 
@@ -362,7 +270,7 @@ def test_that_somebody_else_was_faster_is_told_to_nobody() -> None:
     stage.cluster.refusal = Refused(409, "Conflict", "the object has been modified")
     with pytest.raises(Refused):
         stage.run()
-    assert status_of(stage.cluster, NAME) == {}
+    assert "observedGeneration" not in status_of(stage.cluster, NAME)
 
 
 def test_a_spec_that_cannot_be_rendered_is_named() -> None:
@@ -506,7 +414,7 @@ def test_suspended_pods_are_told_of_until_they_are_gone() -> None:
 
 
 def test_a_spec_that_cannot_be_read_is_named() -> None:
-    stage = Stage(spec__model=None)
+    stage = Stage(checked=False, spec__model=None)
     assert stage.run() is None
     assert stage.ready["reason"] == "InvalidSpec"
     assert "spec.scaling.deployment" in stage.ready["message"]

@@ -7,7 +7,7 @@ import pytest
 
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.raycluster import raycluster, scaling_patch
-from tests.unit.bodies import body, with_field
+from tests.unit.bodies import DIGEST, body, with_field
 
 
 def md(**fields: Any) -> ModelDeployment:
@@ -23,7 +23,7 @@ def pod_specs(cluster: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_satisfies_pod_security_restricted() -> None:
-    cluster = raycluster(md(), "1a2b3c4d")
+    cluster = raycluster(md(), "1a2b3c4d", DIGEST)
     contexts = [spec["containers"][0]["securityContext"] for spec in pod_specs(cluster)]
     for context in (*contexts, cluster["autoscalerOptions"]["securityContext"]):
         assert context["allowPrivilegeEscalation"] is False
@@ -33,7 +33,7 @@ def test_satisfies_pod_security_restricted() -> None:
 
 
 def test_mounts_the_token_into_the_autoscaler_alone() -> None:
-    cluster = raycluster(md(), "1a2b3c4d")
+    cluster = raycluster(md(), "1a2b3c4d", DIGEST)
     (mount,) = cluster["autoscalerOptions"]["volumeMounts"]
     for spec in pod_specs(cluster):
         assert spec["automountServiceAccountToken"] is False
@@ -45,7 +45,7 @@ def test_mounts_the_token_into_the_autoscaler_alone() -> None:
 
 
 def test_names_a_serve_port_on_the_head_as_kuberay_needs_it() -> None:
-    head, _ = pod_specs(raycluster(md(), "1a2b3c4d"))
+    head, _ = pod_specs(raycluster(md(), "1a2b3c4d", DIGEST))
     ports = {port["name"]: port["containerPort"] for port in head["containers"][0]["ports"]}
     assert ports["serve"] == 8000
     assert ports["metrics"] == 8080
@@ -53,25 +53,41 @@ def test_names_a_serve_port_on_the_head_as_kuberay_needs_it() -> None:
 
 
 def test_runs_no_replica_on_the_head_and_one_in_a_worker() -> None:
-    cluster = raycluster(md(), "1a2b3c4d")
+    cluster = raycluster(md(), "1a2b3c4d", DIGEST)
     assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
     assert cluster["workerGroupSpecs"][0]["rayStartParams"]["num-cpus"] == "3"
-    with_gpu = raycluster(md(spec__resources={"gpu": {"count": 1}}), "1a2b3c4d")
+    with_gpu = raycluster(md(spec__resources={"gpu": {"count": 1}}), "1a2b3c4d", DIGEST)
     assert with_gpu["workerGroupSpecs"][0]["rayStartParams"]["num-cpus"] == "2"
 
 
 def test_limits_memory_and_gpus_and_never_cpu() -> None:
     gpu = {"count": 2, "resourceName": "amd.com/gpu"}
     resources = {"cpu": "3", "memory": "9Gi", "gpu": gpu}
-    _, worker = pod_specs(raycluster(md(spec__resources=resources), "1a2b3c4d"))
+    _, worker = pod_specs(raycluster(md(spec__resources=resources), "1a2b3c4d", DIGEST))
     assert worker["containers"][0]["resources"] == {
         "requests": {"cpu": "3", "memory": "9Gi"},
         "limits": {"memory": "9Gi", "amd.com/gpu": "2"},
     }
 
 
+def test_mounts_the_artifact_where_no_other_mount_can_hide_it() -> None:
+    claimed = md(spec__model={"id": "a", "source": "pvc://models"})
+    for spec in pod_specs(raycluster(claimed, "1a2b3c4d", DIGEST)):
+        (volume, *_) = spec["volumes"]
+        secret = {"secretName": "smollm2-src-55555555", "defaultMode": 0o444}
+        assert volume == {"name": "bastaix-source", "secret": secret}
+        mounts = spec["containers"][0]["volumeMounts"]
+        assert {each["mountPath"] for each in mounts} == {"/bastaix/source", "/bastaix/model"}
+        assert all(each["readOnly"] for each in mounts)
+
+
+def test_mounts_no_artifact_when_the_code_is_in_the_image() -> None:
+    for spec in pod_specs(raycluster(md(), "1a2b3c4d", None)):
+        assert "bastaix-source" not in str(spec)
+
+
 def variables(changed: ModelDeployment) -> dict[str, str | None]:
-    _, worker = pod_specs(raycluster(changed, "1a2b3c4d"))
+    _, worker = pod_specs(raycluster(changed, "1a2b3c4d", DIGEST))
     env = worker["containers"][0]["env"]
     names = [each["name"] for each in env]
     assert len(names) == len(set(names)), "a variable is given twice"

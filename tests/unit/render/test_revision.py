@@ -16,11 +16,9 @@ from bastaix.render.revision import (
     revision,
     revision_hash,
 )
-from tests.unit.bodies import body, with_field
+from tests.unit.bodies import DIGEST, body, with_field
 
 SETTINGS: dict[str, Any] = {
-    "spec.source.git.repository": "https://github.com/acme/other",
-    "spec.source.git.commit": "0" * 40,
     "spec.app.importPath": "other:build",
     "spec.app.args": {"a": 1},
     "spec.model.id": "other",
@@ -46,9 +44,13 @@ SETTINGS: dict[str, Any] = {
     "spec.resources.memory": "1Gi",
     "spec.resources.gpu": {"count": 1},
 }
-REQUIRED = {"repository", "commit", "importPath", "id", "gpu"}
+REQUIRED = {"importPath", "id", "gpu"}
 OPTIONAL = sorted(field for field in SETTINGS if field.rpartition(".")[2] not in REQUIRED)
 NEUTRAL: dict[str, Any] = {
+    "spec.source.git.repository": "https://github.com/acme/other",
+    "spec.source.git.commit": "0" * 40,
+    "spec.source.git.path": "apps/chat",
+    "spec.source.git.secretRef": {"name": "git-token"},
     "spec.scaling": {"minReplicas": 2, "maxReplicas": 9, "targetOngoingRequests": 3},
     "spec.scaling.deployment": "Mine",
     "spec.app.check": {"path": "/ok", "expect": {"status": 204}},
@@ -60,8 +62,8 @@ NEUTRAL: dict[str, Any] = {
 }
 
 
-def digest(given: dict[str, Any]) -> str:
-    return revision_hash(ModelDeployment.from_body(given))
+def digest(given: dict[str, Any], artifact: str | None = DIGEST) -> str:
+    return revision_hash(ModelDeployment.from_body(given), artifact)
 
 
 def shuffled(value: Any, draw: st.DataObject) -> Any:
@@ -83,8 +85,8 @@ def everything() -> dict[str, Any]:
 
 def test_is_the_same_for_ever() -> None:
     """A changed digest here restarts every model that there is: do not correct it."""
-    assert digest(body()) == "27ce437d"
-    assert digest(everything()) == "be7d73c1"
+    assert digest(body()) == "d5841bb8"
+    assert digest(everything()) == "8a956124"
 
 
 @given(st.data())
@@ -108,10 +110,15 @@ def test_every_field_of_a_revision_changes_it(field: str) -> None:
 
 def test_every_field_of_a_revision_is_tried() -> None:
     tried = {field.removeprefix("spec.") for field in SETTINGS}
-    listed = set(identity(ModelDeployment.from_body(body())))
-    assert {field for field in listed if field != "resources"} == {
+    listed = set(identity(ModelDeployment.from_body(body()), DIGEST))
+    assert listed - {"resources", "source.digest"} == {
         field for field in tried if not field.startswith("resources.")
     }
+
+
+def test_other_code_is_another_revision_and_so_is_code_of_the_image() -> None:
+    hashes = {digest(body(), artifact) for artifact in (DIGEST, "sha256:" + "6" * 64, None)}
+    assert len(hashes) == 3
 
 
 @pytest.mark.parametrize("field", sorted(NEUTRAL))
@@ -125,8 +132,8 @@ def test_neutral_fields_together_change_nothing(fields: dict[str, None]) -> None
     for field in sorted(fields):
         given = with_field(given, field, NEUTRAL[field])
     assert digest(given) == digest(everything())
-    assert revision(ModelDeployment.from_body(given)).template == (
-        revision(ModelDeployment.from_body(everything())).template
+    assert revision(ModelDeployment.from_body(given), DIGEST).template == (
+        revision(ModelDeployment.from_body(everything()), DIGEST).template
     )
 
 
@@ -137,17 +144,30 @@ def test_a_quantity_is_the_same_as_number_and_as_text() -> None:
 
 def test_comes_back_whole_from_what_is_kept() -> None:
     md = ModelDeployment.from_body(everything())
-    current = revision(md)
+    current = revision(md, DIGEST)
     kept = json.loads(json.dumps(controller_revision(md, current)))
     assert from_controller_revision(kept) == current
     assert kept["metadata"]["name"] == f"smollm2-{current.hash}"
     assert kept["metadata"]["ownerReferences"][0]["uid"] == md.uid
 
 
+def test_what_is_kept_names_its_artifact_if_it_has_one() -> None:
+    md = ModelDeployment.from_body(body())
+    label = "serving.bastaix.dev/artifact"
+    kept = controller_revision(md, revision(md, DIGEST))
+    assert kept["metadata"]["labels"][label] == "55555555"
+    assert kept["data"]["digest"] == DIGEST
+    image = ModelDeployment.from_body(with_field(body(), "spec.source", {"image": {}}))
+    kept = controller_revision(image, revision(image, None))
+    assert label not in kept["metadata"]["labels"]
+    assert kept["data"].keys() == {"template"}
+    assert from_controller_revision(kept) == revision(image, None)
+
+
 def test_what_is_kept_is_applied_with_the_scaling_of_today() -> None:
     """A rendering of an older operator stays what it was, but for its scaling."""
     md = ModelDeployment.from_body(with_field(body(), "spec.scaling", {"minReplicas": 3}))
-    current = revision(md)
+    current = revision(md, DIGEST)
     current.template["rayClusterConfig"]["rayVersion"] = "1.2.3"
     manifest = rayservice(md, current)
     assert manifest["spec"]["rayClusterConfig"]["rayVersion"] == "1.2.3"

@@ -1,4 +1,4 @@
-"""Where code comes from, what the builder gets, and text that every reader reads alike."""
+"""Where the code lies, what the builder gets, and text that every reader reads alike."""
 
 from typing import Any
 
@@ -8,29 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bastaix.api.errors import Stalled
-from bastaix.api.v1alpha1 import Git, ModelDeployment
+from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render import model_source, yaml_text
-from bastaix.render.serve_config import archive_url, deployment_name, merge, serve_config
-from tests.unit.bodies import body, with_field
-
-SHA = "3f9c2a1d" * 5
-
-
-@pytest.mark.parametrize(
-    ("repository", "url"),
-    [
-        ("https://github.com/a/b", f"https://github.com/a/b/archive/{SHA}.zip"),
-        ("https://github.com/a/b.git/", f"https://github.com/a/b/archive/{SHA}.zip"),
-        ("http://git.git.svc/echo", f"http://git.git.svc/echo/snapshot/echo-{SHA}.zip"),
-        ("https://c.dev/x/y.git", f"https://c.dev/x/y/snapshot/y-{SHA}.zip"),
-        (
-            "https://github.com.evil.dev/a/b",
-            f"https://github.com.evil.dev/a/b/snapshot/b-{SHA}.zip",
-        ),
-    ],
+from bastaix.render.serve_config import (
+    deployment_name,
+    merge,
+    scaled,
+    scaled_deployment,
+    serve_config,
 )
-def test_finds_the_zip_of_a_commit(repository: str, url: str) -> None:
-    assert archive_url(Git(repository=repository, commit=SHA)) == url
+from tests.unit.bodies import DIGEST, body, with_field
+
+
+def test_finds_the_code_in_the_pod_or_in_the_image() -> None:
+    md = ModelDeployment.from_body(body())
+    (application,) = serve_config(md, DIGEST)["applications"]
+    where = f"file:///bastaix/source/{'5' * 64}.zip"
+    assert application["runtime_env"] == {"working_dir": where}
+    (application,) = serve_config(md, None)["applications"]
+    assert "runtime_env" not in application
+
+
+def test_knows_from_a_live_configuration_what_it_scales() -> None:
+    md = ModelDeployment.from_body(body())
+    text = yaml_text.dump(scaled(serve_config(md, DIGEST), md))
+    assert scaled_deployment(text) == deployment_name(md)
+
+
+@pytest.mark.parametrize("text", ["", "applications: []", "a: [", "applications: [{}]", "[1]"])
+def test_tells_no_deployment_from_what_somebody_else_wrote(text: str) -> None:
+    assert scaled_deployment(text) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ def llm_config(**fields: Any) -> dict[str, Any]:
     changed = body()
     for field, value in fields.items():
         changed = with_field(changed, field.replace("__", "."), value)
-    (application,) = serve_config(ModelDeployment.from_body(changed))["applications"]
+    (application,) = serve_config(ModelDeployment.from_body(changed), DIGEST)["applications"]
     (config,) = application["args"]["llm_configs"]
     assert isinstance(config, dict)
     return config
@@ -104,7 +111,7 @@ def test_computes_on_the_cpu_without_a_gpu() -> None:
 def test_never_puts_scaling_where_it_would_restart_engines() -> None:
     scaling = {"minReplicas": 2, "maxReplicas": 3}
     changed = ModelDeployment.from_body(with_field(body(), "spec.scaling", scaling))
-    assert "replicas" not in str(serve_config(changed))
+    assert "replicas" not in str(serve_config(changed, DIGEST))
 
 
 def test_names_the_deployment_as_rays_builder_does() -> None:
