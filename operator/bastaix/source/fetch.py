@@ -1,0 +1,192 @@
+"""Get one archive into a file: whole, hashed on the way, and with no more trust than needed.
+
+Redirects are followed here, because every client follows them too trustingly: each hop is checked
+as if a user had written it, and the credential goes to the place it is meant for and no other.
+What the archive holds is nobody's business here; only that it begins like a zip.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from bastaix.api import reasons
+from bastaix.source import hops, refusals, transport
+from bastaix.source.credential import Credential
+from bastaix.source.failure import SourceFailure
+from bastaix.source.hosts import Address
+from bastaix.source.locations import netloc
+from bastaix.source.policy import Policy
+
+HEADERS: Final = {"User-Agent": "bastaix-source", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    path: Path
+    bytes: int
+    sha256: str
+
+
+async def fetch(
+    address: Address,
+    credential: Credential | None,
+    into: Path,
+    policy: Policy,
+    *,
+    resolver: AbstractResolver | None = None,
+) -> Fetched:
+    """The archive of an address, in the file `into`; SourceFailure says why not."""
+    trip = _Trip(address, credential, policy, resolver or aiohttp.ThreadedResolver())
+    try:
+        async with asyncio.timeout(policy.seconds):
+            return await trip.run(into)
+    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+        message = transport.trouble(error, trip.url, policy)
+        raise SourceFailure(reasons.SOURCE_UNREACHABLE, f"{address.what}: {message}") from error
+
+
+class _Trip:
+    """From the first URL over all redirects to the archive."""
+
+    def __init__(
+        self,
+        address: Address,
+        credential: Credential | None,
+        policy: Policy,
+        resolver: AbstractResolver,
+    ) -> None:
+        self._address = address
+        self._credential = credential
+        self._policy = policy
+        self._resolver = resolver
+        self._context = transport.trust(policy.ca_file)
+        self._first = self.url = URL(address.url(credential is not None))
+
+    async def run(self, into: Path) -> Fetched:
+        hops.check(self.url, self._policy)
+        for _ in range(self._policy.redirects + 1):
+            async with transport.asked(
+                self.url, self._headers(), self._policy, self._context, self._resolver
+            ) as response:
+                if response.status in refusals.WHOLE:
+                    return await self._land(response, into)
+                self._go_on(response)
+        raise SourceFailure(
+            reasons.SOURCE_UNREACHABLE,
+            f"{self._address.what}: more than {self._policy.redirects} redirects",
+        )
+
+    def _headers(self) -> Mapping[str, str]:
+        if self._credential is None or self.url.origin() != self._first.origin():
+            return HEADERS
+        scheme = self._address.kind.scheme
+        return {**HEADERS, "Authorization": self._credential.authorization(scheme)}
+
+    def _go_on(self, response: aiohttp.ClientResponse) -> None:
+        """To where the host says that the archive is, if it may be asked there."""
+        answer = refusals.Answer(
+            host=netloc(self.url),
+            status=response.status,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            with_credential=self._credential is not None,
+        )
+        if response.status not in refusals.REDIRECTS:
+            raise refusals.refusal(self._address, answer, datetime.now(UTC))
+        try:
+            target = self.url.join(URL(response.headers["Location"]))
+        except (KeyError, ValueError) as error:
+            raise SourceFailure(
+                reasons.SOURCE_UNREACHABLE,
+                f"{self._address.what}: {answer.host} redirects to nowhere",
+            ) from error
+        if refusals.asks_to_sign_in(target):
+            raise refusals.unauthorized(self._address, answer)
+        hops.check(target, self._policy, came_from=self.url)
+        self.url = target
+
+    async def _land(self, response: aiohttp.ClientResponse, into: Path) -> Fetched:
+        limit = self._policy.max_bytes
+        with _Landing(into) as landing:
+            self._fits(response.content_length or 0, limit)
+            async for chunk in response.content.iter_chunked(transport.CHUNK):
+                self._fits(landing.bytes + len(chunk), limit)
+                landing.take(chunk)
+                self._is_zip(landing, response)
+            if landing.bytes < len(_ZIP):
+                raise self._no_archive("nothing")
+            return landing.fetched()
+
+    def _fits(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise SourceFailure(
+                reasons.SOURCE_TOO_LARGE,
+                f"{self._address.what}: the archive is over {limit:,} bytes as it comes",
+            )
+
+    def _is_zip(self, landing: "_Landing", response: aiohttp.ClientResponse) -> None:
+        """As soon as it can be told: a login page is not worth its bytes."""
+        if len(landing.begin) < len(_ZIP) or landing.begin.startswith(_ZIP):
+            return
+        if landing.begin.startswith(_GZIP):
+            raise self._no_archive("something compressed with gzip")
+        raise self._no_archive(_CONTENT.get(response.content_type, "something else"))
+
+    def _no_archive(self, what: str) -> SourceFailure:
+        host = netloc(self.url)
+        return SourceFailure(
+            reasons.SOURCE_NOT_ARCHIVE, f"{self._address.what}: {host} sent {what}, not a zip"
+        )
+
+
+_ZIP: Final = b"PK"
+_GZIP: Final = b"\x1f\x8b"
+_CONTENT: Final = {
+    "text/html": "an HTML page",
+    "application/xhtml+xml": "an HTML page",
+    "application/json": "JSON",
+    "text/plain": "plain text",
+    "application/x-tar": "a tar archive",
+}
+
+
+class _Landing:
+    """The file, and what is known of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+        self.begin = b""
+
+    def take(self, chunk: bytes) -> None:
+        self.begin += chunk[: len(_ZIP) - len(self.begin)]
+        self._digest.update(chunk)
+        self._file.write(chunk)
+        self.bytes += len(chunk)
+
+    def fetched(self) -> Fetched:
+        self._file.flush()
+        return Fetched(path=self._path, bytes=self.bytes, sha256=self._digest.hexdigest())
+
+    def __enter__(self) -> "_Landing":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if error is not None:
+            self._path.unlink(missing_ok=True)

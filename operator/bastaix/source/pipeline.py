@@ -1,0 +1,73 @@
+"""From a source to its artifact: addressed, fetched, held against the pin, opened and checked.
+
+Here is the order alone; each step says for itself why it cannot go on.
+"""
+
+from pathlib import Path
+
+from bastaix.api import reasons
+from bastaix.api.v1alpha1 import Archive, Source, Spec
+from bastaix.source import credential, hosts, objects, sandbox
+from bastaix.source.artifact import Artifact, Checks, Selection
+from bastaix.source.credential import Secret
+from bastaix.source.failure import SourceFailure
+from bastaix.source.fetch import Fetched, fetch
+from bastaix.source.hosts import Address
+from bastaix.source.policy import Policy
+
+
+async def verified(spec: Spec, secret: Secret | None, policy: Policy, folder: Path) -> Artifact:
+    """The artifact of a source with code to fetch; `folder` is private, and empty at the end."""
+    archive = await fetched(spec.source, secret, policy, folder)
+    try:
+        return await sandbox.open_archive(
+            archive, selection(spec.source), checks(spec), folder=folder
+        )
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+async def fetched(source: Source, secret: Secret | None, policy: Policy, folder: Path) -> Path:
+    """The archive as it came, in a file in the folder."""
+    into = folder / "archive.zip"
+    if source.git is not None:
+        return (await _fetch(hosts.address(source.git), secret, into, policy)).path
+    if source.archive is None:
+        raise ValueError("a source in the image has nothing to fetch")
+    archive = source.archive
+    if objects.are_meant(archive.url):
+        found = await objects.fetch(archive, secret, into, policy)
+    else:
+        found = await _fetch(hosts.archive_address(archive), secret, into, policy)
+    _compare(archive, found)
+    return found.path
+
+
+def selection(source: Source) -> Selection:
+    chosen = source.git or source.archive
+    if chosen is None:
+        raise ValueError("a source in the image has nothing to select from")
+    return Selection(path=chosen.path, exclude=chosen.exclude, commit=source.commit)
+
+
+def checks(spec: Spec) -> Checks:
+    return Checks(
+        import_path=spec.app.import_path,
+        image=spec.runtime.image,
+        ray_version=spec.runtime.ray_version,
+    )
+
+
+async def _fetch(address: Address, secret: Secret | None, into: Path, policy: Policy) -> Fetched:
+    given = None if secret is None else credential.read(secret, address.secret_host)
+    return await fetch(address, given, into, policy)
+
+
+def _compare(archive: Archive, found: Fetched) -> None:
+    if found.sha256 != archive.sha256:
+        found.path.unlink()
+        raise SourceFailure(
+            reasons.DIGEST_MISMATCH,
+            f"{archive.url.partition('?')[0]} has the sha256 {found.sha256},"
+            f" not the pinned {archive.sha256}",
+        )

@@ -1,0 +1,32 @@
+"""What whoever installs the source controller allows it to reach, and how much of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRule:
+    """An exception for one host, which users cannot make for themselves."""
+
+    http: bool = False
+    """Without TLS."""
+    private: bool = False
+    """At an address that is not public: private, loopback, link-local or of the cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    hosts: Mapping[str, HostRule] = field(default_factory=dict)
+    """By host, or by host:port where the port is not that of the scheme; lower case."""
+    proxy: str | None = None
+    """Through it no address can be checked, so then only listed and well-known hosts are asked."""
+    ca_file: Path | None = None
+    """Certificate authorities besides those of the system, as PEM."""
+    s3_endpoint: str | None = None
+    gs_endpoint: str | None = None
+    max_bytes: int = 512 * 1024 * 1024
+    """Of one archive, as it comes."""
+    seconds: float = 300.0
+    """For one archive, redirects and all."""
+    redirects: int = 5

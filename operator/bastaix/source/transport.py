@@ -1,0 +1,108 @@
+"""One connection to one host: to an address that was checked, with nothing taken along.
+
+A client is made for each hop, because nothing of it may live on in the next: no cookie, no
+connection, no header. aiohttp connects to what the resolver here gives and to nothing else.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from bastaix.source import addresses, hops
+from bastaix.source.locations import netloc
+from bastaix.source.policy import Policy
+
+CONNECT_SECONDS: Final = 15.0
+CHUNK: Final = 256 * 1024
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """The system's authorities, and the policy's own besides."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+class PublicResolver(AbstractResolver):
+    """Names of public addresses; those of other addresses are refused."""
+
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        public = [each for each in found if addresses.is_public(each["host"])]
+        if found and not public:
+            raise hops.not_public(host)
+        return public
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+@asynccontextmanager
+async def asked(
+    url: URL,
+    headers: Mapping[str, str],
+    policy: Policy,
+    context: ssl.SSLContext,
+    resolver: AbstractResolver,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The host's answer, its body not read yet; redirects are the caller's."""
+    proxy = hops.proxy(url, policy)
+    near = proxy is not None or hops.rule(url, policy).private
+    connector = aiohttp.TCPConnector(
+        ssl=context,
+        resolver=resolver if near else PublicResolver(resolver),
+        use_dns_cache=False,
+        force_close=True,
+        family=socket.AF_UNSPEC,
+    )
+    async with (
+        aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=policy.seconds, sock_connect=CONNECT_SECONDS),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=CHUNK,
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        ) as session,
+        session.get(
+            url.with_user(None).with_fragment(None),
+            headers=headers,
+            allow_redirects=False,
+            proxy=proxy,
+        ) as response,
+    ):
+        yield response
+
+
+def trouble(error: Exception, url: URL, policy: Policy) -> str:
+    """In one line of our own, and what the TLS library says of a certificate."""
+    host = netloc(url)
+    match error:
+        case asyncio.TimeoutError():
+            return f"{host} was not done within {policy.seconds:.0f} s"
+        case aiohttp.ClientConnectorCertificateError():
+            said = getattr(error.certificate_error, "verify_message", "") or "not valid"
+            return f"{host} has a certificate that is not trusted: {said}"
+        case aiohttp.ClientConnectorDNSError():
+            return f"{host} is a name without an address"
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return f"the proxy does not lead to {host}"
+        case aiohttp.ClientConnectorError():
+            return f"{host} takes no connection: {error.strerror or type(error).__name__}"
+        case _:
+            return f"{host} broke off ({type(error).__name__})"

@@ -1,0 +1,96 @@
+"""The order of the steps, with a real fetch and a real child process."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.api.v1alpha1 import Archive, Git, ModelDeployment, Source, Spec
+from bastaix.source import pipeline
+from bastaix.source.artifact import Checks, Selection
+from bastaix.source.failure import SourceFailure
+from tests.fakes.git_hosts import COMMIT, TOKEN, FakeGitea, archive
+from tests.unit.bodies import body, with_field
+from tests.unit.source.fetching import allowing, saying
+
+DIGEST = hashlib.sha256(archive()).hexdigest()
+
+
+def spec(**source: Any) -> Spec:
+    return ModelDeployment.from_body(with_field(body(), "spec.source", source)).spec
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_a_private_commit_becomes_an_artifact_and_nothing_stays_behind(
+    tmp_path: Path,
+) -> None:
+    async with FakeGitea(private=True) as gitea:
+        wanted = spec(
+            git={"repository": f"{gitea.url}/acme/serving", "commit": COMMIT, "host": "Gitea"}
+        )
+        secret = {"hosts": gitea.netloc.encode(), "token": TOKEN.encode()}
+        artifact = await pipeline.verified(wanted, secret, allowing(gitea), tmp_path)
+    assert artifact.digest == f"sha256:{hashlib.sha256(artifact.data).hexdigest()}"
+    assert artifact.files == 1
+    assert left_in(tmp_path) == []
+
+
+async def test_a_secret_for_another_host_is_never_sent(tmp_path: Path) -> None:
+    async with FakeGitea(private=True) as gitea:
+        git = Git(repository=f"{gitea.url}/acme/serving", commit=COMMIT, host="Gitea")
+        secret = {"hosts": b"gitea.corp", "token": TOKEN.encode()}
+        with pytest.raises(SourceFailure) as caught:
+            await pipeline.fetched(Source(git=git), secret, allowing(gitea), tmp_path)
+        assert caught.value.reason is reasons.SECRET_HOST_NOT_ALLOWED
+        assert not gitea.asked
+
+
+async def test_an_archive_with_the_pinned_digest_is_taken(tmp_path: Path) -> None:
+    async with saying(archive()) as server:
+        wanted = Source(archive=Archive(url=f"{server.url}/a.zip", sha256=DIGEST))
+        path = await pipeline.fetched(wanted, None, allowing(server), tmp_path)
+    assert path.read_bytes() == archive()
+
+
+async def test_an_archive_with_another_digest_is_refused_unopened(tmp_path: Path) -> None:
+    async with saying(archive()) as server:
+        url = f"{server.url}/a.zip?signature=canary"
+        wanted = Source(archive=Archive(url=url, sha256="0" * 64))
+        with pytest.raises(SourceFailure) as caught:
+            await pipeline.fetched(wanted, None, allowing(server), tmp_path)
+    assert caught.value.reason is reasons.DIGEST_MISMATCH
+    assert DIGEST in caught.value.message
+    assert "canary" not in caught.value.message
+    assert left_in(tmp_path) == []
+
+
+async def test_another_commit_than_the_pinned_is_refused(tmp_path: Path) -> None:
+    async with saying(archive(comment="0" * 40)) as server:
+        wanted = spec(
+            git={
+                "repository": f"{server.url}/acme/serving",
+                "commit": COMMIT,
+                "host": "Generic",
+                "archiveURL": "{repository}/{commit}.zip",
+            }
+        )
+        with pytest.raises(SourceFailure) as caught:
+            await pipeline.verified(wanted, None, allowing(server), tmp_path)
+    assert caught.value.reason is reasons.DIGEST_MISMATCH
+    assert left_in(tmp_path) == []
+
+
+def test_what_is_selected_and_checked_comes_from_the_spec() -> None:
+    git = Git(repository="https://h/a", commit=COMMIT, path="a/b", exclude=("*.png",))
+    selected = Selection(path="a/b", exclude=("*.png",), commit=COMMIT)
+    assert pipeline.selection(Source(git=git)) == selected
+    archived = Archive(url="https://h/a.zip", sha256=DIGEST, path="a")
+    assert pipeline.selection(Source(archive=archived)) == Selection(path="a")
+    checked = pipeline.checks(spec(git={"repository": "https://h/a", "commit": COMMIT}))
+    assert isinstance(checked, Checks)
+    assert checked.import_path == "app:build"
