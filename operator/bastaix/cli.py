@@ -1,14 +1,18 @@
-"""The commands. Each reads its options and goes into its part."""
+"""The commands. Each reads its options and goes into its part, which alone is then loaded."""
 
 import asyncio
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
-from bastaix import app
 from bastaix.kube.cluster import NoCluster
-from bastaix.settings import BadSetting, read
+from bastaix.settings import BadSetting, read, read_source
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,10 +31,103 @@ def operator(**given: str | None) -> None:
 
     Each option can also be given by the environment: BASTAIX_LOG_LEVEL for --log-level.
     """
-    try:
+    from bastaix import app
+
+    with _told():
         settings = read(given)
         _log(settings.log_level)
         asyncio.run(app.run(settings))
+
+
+@main.command()
+@click.option("--namespaces", help="Namespaces to look after, with commas. [all]")
+@click.option("--log-level", help="debug, info, warning or error. [info]")
+@click.option("--workers", help="How many are fetched at the same time. [4]")
+@click.option("--listen", help="Address of metrics and probes. [:8080]")
+def source(**given: str | None) -> None:
+    """Fetch and check the code of ModelDeployments, until told to stop.
+
+    Each option can also be given by the environment: BASTAIX_LOG_LEVEL for --log-level. What may
+    be reached is given by it alone: BASTAIX_SOURCE_HOSTS, _PROXY, _CA_FILE, _S3_ENDPOINT,
+    _GS_ENDPOINT; so are _WORK, the folder where archives are while they are looked at, and
+    _KEEP_SECONDS, for which an artifact stays that nothing names.
+    """
+    from bastaix import source_app
+
+    with _told():
+        settings = read_source(given)
+        _log(settings.log_level)
+        asyncio.run(source_app.run(settings))
+
+
+@main.command()
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option(
+    "--offline",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Check this working tree instead of downloading; `path` is selected in it.",
+)
+@click.option(
+    "--archive",
+    metavar="FILE.zip",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Check this archive instead of downloading one.",
+)
+@click.option(
+    "--secret",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="Manifest of the Secret that secretRef names, if FILE.yaml does not hold it.",
+)
+@click.option(
+    "--token-env",
+    metavar="HOST=NAME",
+    help="Send the token in the environment variable NAME to HOST, and to no other host.",
+)
+@click.option(
+    "--allow-host",
+    metavar="HOST[:PORT][=http+private]",
+    multiple=True,
+    help="As the chart's allow-list: a host at a private address, or without TLS.",
+)
+def check(file: TextIO, **given: Any) -> None:
+    """Verify the ModelDeployments in FILE.yaml as the cluster would, without a cluster.
+
+    The schema with its rules, then the source: it is fetched, its archive is opened, and its
+    code is examined without being run. FILE may be - for what is piped in. Other kinds in it
+    are passed over, save the Secrets that the sources name.
+
+    \b
+      bastaix check model.yaml
+      bastaix check model.yaml --offline .                        before the push
+      bastaix check model.yaml --token-env github.com=GIT_TOKEN   a private repository
+      envsubst < model.yaml | bastaix check -                     a template, filled in
+
+    The last line is `OK: sha256:… N files`, or the reason and one sentence: the same that
+    status would show. Exit code 0: everything passes; 1: something does not; 2: FILE or an
+    option cannot be used. BASTAIX_SOURCE_PROXY, _CA_FILE, _S3_ENDPOINT and _GS_ENDPOINT are
+    taken from the environment.
+    """
+    from bastaix import check as checking
+    from bastaix.schema.documents import Unusable
+
+    try:
+        passes = asyncio.run(checking.run(checking.given(file, os.environ, **given), click.echo))
+    except (Unusable, BadSetting) as error:
+        raise _Unusable(str(error)) from error
+    sys.exit(0 if passes else 1)
+
+
+class _Unusable(click.ClickException):
+    exit_code = 2
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What whoever starts a command can put right is told in one line."""
+    try:
+        yield
     except (BadSetting, NoCluster) as error:
         raise click.ClickException(str(error)) from error
 

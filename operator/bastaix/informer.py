@@ -15,10 +15,10 @@ import aiohttp
 from bastaix.api import names
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.kube.discovery import served
-from bastaix.metrics import Metrics
+from bastaix.metrics import QueueMetrics
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import RAY, WATCHED, Kind
+from bastaix.reconcile.kinds import RAY, Kind
 from bastaix.reconcile.queue import Queue
 from bastaix.watch import watch
 
@@ -40,9 +40,10 @@ class Informer:
         cluster: KubeCluster,
         index: Index,
         queue: Queue[Name],
-        metrics: Metrics,
+        metrics: QueueMetrics,
         namespaces: frozenset[str],
         own_signals: Callable[[], None],
+        wanted: Sequence[Kind],
     ) -> None:
         self._client = client
         self._cluster = cluster
@@ -51,6 +52,7 @@ class Informer:
         self._metrics = metrics
         self._namespaces = namespaces
         self._own_signals = own_signals
+        self._wanted = wanted
         self._kinds: frozenset[Kind] | None = None
         self._trouble = ""
         """Why what was tried last did not work, while nothing has worked."""
@@ -58,10 +60,10 @@ class Informer:
         """Everything has been seen once."""
 
     def complaints(self) -> Sequence[str]:
-        """Why the operator is not ready."""
+        """Why this process is not ready."""
         if self._kinds is None:
             return [self._trouble or "the API server has not answered yet"]
-        missing = sorted(set(WATCHED) - self._kinds)
+        missing = sorted(set(self._wanted) - self._kinds)
         found = [_lack(kind) for kind in missing]
         if not self.informed.is_set():
             found.append(self._trouble or "the first listing is under way")
@@ -71,7 +73,7 @@ class Informer:
         """Watch for ever: other kinds when those of the cluster change."""
         while True:
             try:
-                await self._watch(await served(self._client))
+                await self._watch(await served(self._client, self._wanted))
             except UNREACHABLE as error:
                 self._trouble = f"the API server cannot be asked: {error!r}"
                 logger.warning("%s", self._trouble)
@@ -138,9 +140,9 @@ class Informer:
         now = kinds
         while now == kinds:
             # the kinds of KubeRay come one by one, and somebody waits for them
-            await asyncio.sleep(MISSING_POLL_SECONDS if set(WATCHED) - kinds else POLL_SECONDS)
+            await asyncio.sleep(MISSING_POLL_SECONDS if set(self._wanted) - kinds else POLL_SECONDS)
             try:
-                now = await served(self._client)
+                now = await served(self._client, self._wanted)
             except UNREACHABLE as error:
                 logger.warning("the API server does not say which kinds it has: %r", error)
 
@@ -157,5 +159,5 @@ def _lack(kind: Kind) -> str:
     if kind in RAY:
         return f"{whole}: install KubeRay; it is noticed within {POLL_SECONDS:.0f} s"
     if kind.group == names.GROUP:
-        return f"{whole}: apply the CRD of this operator"
+        return f"{whole}: apply the chart's CRD; it is noticed within {POLL_SECONDS:.0f} s"
     return whole

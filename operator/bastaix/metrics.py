@@ -1,6 +1,7 @@
-"""The operator's own metrics: what they are called, and who feeds them.
+"""The controllers' own metrics: what they are called, and who feeds them.
 
-docs/metrics.md explains them to those who watch them.
+Each process exposes what both have and its own. docs/metrics.md explains them to those who
+watch them.
 """
 
 from collections import Counter as TallyCounter
@@ -21,8 +22,8 @@ from bastaix.reconcile.index import Name
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
-class Metrics:
-    """`reconcile.queue.Watcher`, `reconcile.cluster.Tally` and the counter of writes in one."""
+class QueueMetrics:
+    """`reconcile.queue.Watcher` and the counter of writes: of either controller."""
 
     def __init__(self) -> None:
         # else each series comes twice, the second time with its birth, which nobody reads
@@ -51,18 +52,6 @@ class Metrics:
             ["type"],
             registry=self._registry,
         )
-        self._standings = Gauge(
-            "bastaix_modeldeployments",
-            "ModelDeployments by readiness and its reason.",
-            ["ready", "reason"],
-            registry=self._registry,
-        )
-        self._answer = Histogram(
-            "bastaix_first_answer_seconds",
-            "Time from the first apply of a revision to its first right answer.",
-            registry=self._registry,
-            buckets=(10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600),
-        )
         self._writes = Counter(
             "bastaix_writes",
             "Writes to the API server.",
@@ -70,8 +59,6 @@ class Metrics:
             registry=self._registry,
         )
         ProcessCollector(registry=self._registry)
-        self._last: dict[Name, tuple[str, str]] = {}
-        self._counts: TallyCounter[tuple[str, str]] = TallyCounter()
 
     def watch_depth(self, depth: Callable[[], float]) -> None:
         self._depth.set_function(depth)
@@ -90,6 +77,30 @@ class Metrics:
 
     def wrote(self, kind: str, verb: str) -> None:
         self._writes.labels(kind, verb).inc()
+
+    def page(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class Metrics(QueueMetrics):
+    """The operator's: `reconcile.cluster.Tally` too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._standings = Gauge(
+            "bastaix_modeldeployments",
+            "ModelDeployments by readiness and its reason.",
+            ["ready", "reason"],
+            registry=self._registry,
+        )
+        self._answer = Histogram(
+            "bastaix_first_answer_seconds",
+            "Time from the first apply of a revision to its first right answer.",
+            registry=self._registry,
+            buckets=(10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600),
+        )
+        self._last: dict[Name, tuple[str, str]] = {}
+        self._counts: TallyCounter[tuple[str, str]] = TallyCounter()
 
     def standing(self, name: Name, ready: bool, reason: str) -> None:
         now = (str(ready).lower(), reason)
@@ -112,5 +123,35 @@ class Metrics:
     def first_answer(self, seconds: float) -> None:
         self._answer.observe(seconds)
 
-    def page(self) -> bytes:
-        return generate_latest(self._registry)
+
+class SourceMetrics(QueueMetrics):
+    """The source controller's: `source.cluster.Tally` too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._verifications = Counter(
+            "bastaix_source_verifications",
+            "Sources that were verified or refused, by the reason in the status.",
+            ["reason"],
+            registry=self._registry,
+        )
+        self._verdict = Histogram(
+            "bastaix_source_seconds",
+            "Time from the first look at a new source to what is said of it.",
+            registry=self._registry,
+            buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+        )
+        self._fetched = Counter(
+            "bastaix_source_fetched_bytes",
+            "Bytes of the archives that were fetched.",
+            registry=self._registry,
+        )
+
+    def verification(self, reason: str) -> None:
+        self._verifications.labels(reason).inc()
+
+    def first_verdict(self, seconds: float) -> None:
+        self._verdict.observe(seconds)
+
+    def fetched(self, count: int) -> None:
+        self._fetched.inc(count)

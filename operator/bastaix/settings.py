@@ -1,11 +1,22 @@
 """What can be set from outside. This is the only module that reads the environment."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bastaix.source.policy import HostRule, Policy
 
 PREFIX: Final = "BASTAIX_"
+
+_HOST: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_FLAGS: Final = frozenset({"http", "private"})
+
+Get = Callable[[str, str], str]
+"""Called with a name and what holds when nothing is set."""
 
 
 class BadSetting(Exception):
@@ -13,7 +24,9 @@ class BadSetting(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Common:
+    """What both controllers have."""
+
     namespaces: frozenset[str] = frozenset()
     """Namespaces to look after; none means all."""
     log_level: str = "INFO"
@@ -22,50 +35,140 @@ class Settings:
     host: str = ""
     """Where metrics and probes are served; empty means every address of every family."""
     port: int = 8080
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Common):
+    """The operator's."""
+
     probe_url: str = "http://{name}.{namespace}.svc"
     """Where the stable Service of a ModelDeployment is asked; the path comes from the check."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings(Common):
+    """The source controller's."""
+
+    workers: int = 4
+    policy: Policy = field(default_factory=Policy)
+    work: Path | None = None
+    """A folder of this process alone for what is being fetched; else a temporary one is made."""
+    keep_seconds: int = 600
+    """An artifact that nothing names is not removed before it is so old."""
+
+
 def read(given: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from what is given, else the environment, else the defaults."""
-    default = Settings()
+    get = _getter(given, environment)
+    return Settings(
+        **_common(get, Settings()), probe_url=_probe_url(get("probe_url", Settings.probe_url))
+    )
 
+
+def read_source(
+    given: Mapping[str, str | None], environment: Mapping[str, str] = os.environ
+) -> SourceSettings:
+    get = _getter(given, environment)
+    work = get("source_work", "")
+    keep = get("source_keep_seconds", str(SourceSettings.keep_seconds))
+    if not keep.isdecimal():
+        raise BadSetting(f"source keep seconds must be a number, not {keep!r}")
+    return SourceSettings(
+        **_common(get, SourceSettings()),
+        policy=read_policy(environment),
+        work=Path(work) if work else None,
+        keep_seconds=int(keep),
+    )
+
+
+def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
+    """What may be reached, for whoever fetches sources."""
+    get = _getter({}, environment)
+    return Policy(
+        hosts=_hosts(get("source_hosts", "")),
+        proxy=_url("source proxy", get("source_proxy", "")),
+        ca_file=_ca_file(get("source_ca_file", "")),
+        s3_endpoint=_url("source S3 endpoint", get("source_s3_endpoint", "")),
+        gs_endpoint=_url("source GS endpoint", get("source_gs_endpoint", "")),
+    )
+
+
+def _getter(given: Mapping[str, str | None], environment: Mapping[str, str]) -> Get:
     def get(name: str, otherwise: str) -> str:
         text = given.get(name)
         return text if text is not None else environment.get(PREFIX + name.upper()) or otherwise
 
-    return _settings(
-        namespaces=get("namespaces", ""),
-        log_level=get("log_level", default.log_level),
-        workers=get("workers", str(default.workers)),
-        listen=get("listen", f"{default.host}:{default.port}"),
-        probe_url=get("probe_url", default.probe_url),
-    )
+    return get
 
 
-def _settings(
-    *, namespaces: str, log_level: str, workers: str, listen: str, probe_url: str
-) -> Settings:
-    """Settings from their texts; BadSetting names the one that is wrong."""
-    level = log_level.upper()
-    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise BadSetting(f"log level must be debug, info, warning or error, not {log_level!r}")
+def _common(get: Get, default: Common) -> dict[str, Any]:
+    """The fields of `Common` from their texts; BadSetting names the one that is wrong."""
+    level = get("log_level", default.log_level)
+    if level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise BadSetting(f"log level must be debug, info, warning or error, not {level!r}")
+    workers = get("workers", str(default.workers))
     if not workers.isdecimal() or not 1 <= int(workers) <= 64:
         raise BadSetting(f"workers must be a number from 1 to 64, not {workers!r}")
+    listen = get("listen", f"{default.host}:{default.port}")
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise BadSetting(f"listen must be HOST:PORT or :PORT, not {listen!r}")
+    namespaces = get("namespaces", "").split(",")
+    return {
+        "namespaces": frozenset(each.strip() for each in namespaces if each.strip()),
+        "log_level": level.upper(),
+        "workers": int(workers),
+        "host": host.strip("[]"),
+        "port": int(port),
+    }
+
+
+def _probe_url(text: str) -> str:
     try:
-        probe_url.format(name="name", namespace="namespace")
+        text.format(name="name", namespace="namespace")
     except (KeyError, IndexError, ValueError) as error:
         raise BadSetting(
-            f"probe URL may hold {{name}} and {{namespace}} alone, not {probe_url!r}"
+            f"probe URL may hold {{name}} and {{namespace}} alone, not {text!r}"
         ) from error
-    return Settings(
-        namespaces=frozenset(each.strip() for each in namespaces.split(",") if each.strip()),
-        log_level=level,
-        workers=int(workers),
-        host=host.strip("[]"),
-        port=int(port),
-        probe_url=probe_url.rstrip("/"),
-    )
+    return text.rstrip("/")
+
+
+def _hosts(text: str) -> Mapping[str, HostRule]:
+    """`git.git.svc=http+private,ghe.corp=private,other.corp`."""
+    rules: dict[str, HostRule] = {}
+    for entry in filter(None, (each.strip() for each in text.split(","))):
+        host, _, flags = entry.lower().partition("=")
+        named = frozenset(filter(None, flags.split("+")))
+        if not _HOST.fullmatch(host) or not named <= _FLAGS:
+            raise BadSetting(
+                "source hosts must be HOST[:PORT][=http+private], with commas,"
+                f" and {entry!r} is not: no scheme, no path, no other words"
+            )
+        if host in rules:
+            raise BadSetting(f"source hosts must name each host once, and {host} stands twice")
+        rules[host] = HostRule(http="http" in named, private="private" in named)
+    return rules
+
+
+def _url(what: str, text: str) -> str | None:
+    """The message never repeats the text, for what is wrong with it may be a password in it."""
+    if not text:
+        return None
+    wanted = f"{what} must be http[s]://HOST[:PORT], without user, password and path"
+    try:
+        parts = urlsplit(text)
+        right = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise BadSetting(wanted) from error
+    right = right and parts.scheme in ("http", "https") and bool(parts.hostname)
+    if not right or "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise BadSetting(wanted)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _ca_file(text: str) -> Path | None:
+    if not text:
+        return None
+    if not os.access(text, os.R_OK):
+        raise BadSetting(f"source CA file must be a PEM file that can be read, not {text!r}")
+    return Path(text)

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from bastaix import metrics
-from bastaix.settings import BadSetting, Settings
+from bastaix.settings import BadSetting, Common
 
 Complaints = Callable[[], Sequence[str]]
 """What is wrong just now, a line each; nothing when all is well."""
 
 
 async def serve(
-    settings: Settings, page: Callable[[], bytes], health: Complaints, readiness: Complaints
+    settings: Common, page: Callable[[], bytes], health: Complaints, readiness: Complaints
 ) -> web.AppRunner:
     """Serve until the runner is cleaned up."""
     app = web.Application()

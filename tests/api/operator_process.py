@@ -1,4 +1,4 @@
-"""The operator as a process of its own against some API server, and what it says of itself."""
+"""A controller as a process of its own against some API server, and what it says of itself."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,13 @@ from typing import Self
 class OperatorProcess:
     """`with OperatorProcess(kubeconfig, log) as operator:` ends it by SIGTERM."""
 
-    def __init__(self, kubeconfig: Path, log: Path, *options: str) -> None:
+    command = "operator"
+
+    def __init__(
+        self, kubeconfig: Path, log: Path, *options: str, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` go into the environment."""
+        self.settings = dict(settings or {})
         self._kubeconfig = kubeconfig
         self._log = log
         self._options = options
@@ -27,13 +33,14 @@ class OperatorProcess:
 
     def start(self) -> None:
         environment = {key: value for key, value in os.environ.items() if "BASTAIX" not in key}
+        environment |= self.settings
         environment["KUBECONFIG"] = str(self._kubeconfig)
         # it starts from bytecode, as in its image: compiling takes longer than all else
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         listen = f"--listen=127.0.0.1:{self._port}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bastaix", "operator", listen, *self._options],
+                [sys.executable, "-m", "bastaix", self.command, listen, *self._options],
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -75,7 +82,7 @@ class OperatorProcess:
     def page(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages; 0 while it does not listen."""
         assert self._process is not None
-        assert self._process.poll() is None, f"the operator has ended:\n{self.log}"
+        assert self._process.poll() is None, f"it has ended:\n{self.log}"
         try:
             url = f"http://127.0.0.1:{self._port}{path}"
             with urllib.request.urlopen(url, timeout=10) as answer:
@@ -114,6 +121,12 @@ class OperatorProcess:
         match = re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE)
         assert match is not None
         return int(match[1]) * 1024
+
+
+class SourceProcess(OperatorProcess):
+    """The source controller in the same way."""
+
+    command = "source"
 
 
 def until(

@@ -28,7 +28,7 @@ MODEL = {
     "kind": "ModelDeployment",
     "metadata": {"name": "smollm2", "namespace": "demo"},
     "spec": {
-        "source": {"git": {"repository": "https://git.example/code", "commit": "0" * 40}},
+        "source": {"git": {"repository": "https://github.com/acme/code", "commit": "0" * 40}},
         "app": {"importPath": "app:build"},
         "model": {"id": "smollm2", "source": "path:///models"},
     },

@@ -1,19 +1,18 @@
 """What the informer does when the API server does not let it, in the event loop's own time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 import looptime
 
-from bastaix import app
+from bastaix import running
 from bastaix.informer import Informer
 from bastaix.metrics import Metrics
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, WATCHED, Kind
 from bastaix.reconcile.queue import Queue
-from bastaix.settings import Settings
 from tests.unit.bodies import body, with_field
 
 NAME = ("demo", "smollm2")
@@ -57,11 +56,11 @@ class Keys:
         self.closed = True
 
 
-def informer(client: Any, cluster: Any, queue: Keys) -> Informer:
+def informer(client: Any, cluster: Any, queue: Keys, wanted: Sequence[Kind] = WATCHED) -> Informer:
     index = Index()
     index.told(MODELDEPLOYMENT, with_field(body(), "metadata.resourceVersion", "1"))
     keys = cast("Queue[Name]", queue)
-    return Informer(client, cluster, index, keys, Metrics(), frozenset(), lambda: None)
+    return Informer(client, cluster, index, keys, Metrics(), frozenset(), lambda: None, wanted)
 
 
 def in_loop_time(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -111,12 +110,22 @@ def test_resync_survives_what_nobody_thought_of_and_queues_what_was_missed_at_on
 def test_it_stops_at_once_while_nothing_has_been_seen_yet() -> None:
     async def story() -> None:
         queue = Keys()
-        stop = app._Stop()
-        stop._event.set()
+        stop = running.Stop()
+        stop.now()
         one = informer(Forbidding(), Listing(), queue)
         began = asyncio.get_running_loop().time()
-        await app._work(cast("Queue[Name]", queue), one, Settings(), stop)
+        await running.work(cast("Queue[Name]", queue), one, 16, stop)
         assert queue.closed
         assert asyncio.get_running_loop().time() - began < 1
 
     in_loop_time(story)
+
+
+async def test_only_the_kinds_that_are_wanted_are_missed() -> None:
+    one = informer(Forbidding(), Listing(), Keys(), [MODELDEPLOYMENT])
+    one._kinds = frozenset()
+    one.informed.set()
+    (complaint,) = one.complaints()
+    assert "ModelDeployment" in complaint
+    one._kinds = frozenset({MODELDEPLOYMENT})
+    assert one.complaints() == []

@@ -1,6 +1,6 @@
 """The page of metrics, as Prometheus would read it."""
 
-from bastaix.metrics import Metrics
+from bastaix.metrics import Metrics, SourceMetrics
 
 
 def lines(metrics: Metrics, start: str) -> list[str]:
@@ -40,3 +40,21 @@ def test_a_modeldeployment_counts_once_and_where_it_stands() -> None:
     assert lines(metrics, start) == [f'{start}ready="true",reason="Ready"}} 1.0']
     metrics.gone(one)
     assert lines(metrics, start) == []
+
+
+def test_the_source_controller_has_its_own_series_and_not_the_operators() -> None:
+    metrics = SourceMetrics()
+    metrics.watch_depth(lambda: 1)
+    metrics.verification("SourceNotFound")
+    metrics.first_verdict(0.4)
+    metrics.fetched(1024)
+    page = metrics.page().decode()
+    for line in (
+        "bastaix_queue_depth 1.0",
+        'bastaix_source_verifications_total{reason="SourceNotFound"} 1.0',
+        "bastaix_source_seconds_count 1.0",
+        "bastaix_source_fetched_bytes_total 1024.0",
+    ):
+        assert line in page.splitlines()
+    assert "bastaix_modeldeployments" not in page
+    assert "bastaix_source" not in Metrics().page().decode()

@@ -1,8 +1,11 @@
 """Where a setting comes from, and what is said of one that cannot be used."""
 
+from pathlib import Path
+
 import pytest
 
-from bastaix.settings import BadSetting, read
+from bastaix.settings import BadSetting, read, read_policy, read_source
+from bastaix.source.policy import HostRule, Policy
 
 
 def test_nothing_given_means_all_namespaces_and_the_usual_port() -> None:
@@ -45,3 +48,72 @@ def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=name.replace("_", " ").replace("url", "URL")) as error:
         read({name: value}, {})
     assert value in str(error.value)
+
+
+def test_the_source_controller_has_fewer_workers_and_reaches_public_hosts_alone() -> None:
+    settings = read_source({}, {})
+    assert (settings.workers, settings.port, settings.work) == (4, 8080, None)
+    assert settings.policy == Policy()
+    assert settings.keep_seconds == 600
+
+
+def test_both_read_what_both_have() -> None:
+    environment = {"BASTAIX_NAMESPACES": "a", "BASTAIX_LISTEN": ":1", "BASTAIX_WORKERS": "2"}
+    for settings in (read({}, environment), read_source({}, environment)):
+        assert settings.namespaces == {"a"}
+        assert (settings.port, settings.workers) == (1, 2)
+
+
+def test_what_may_be_reached_comes_from_the_environment(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text("PEM")
+    environment = {
+        "BASTAIX_SOURCE_HOSTS": "git.git.svc=http+private, GHE.corp:8443=private,other.corp,",
+        "BASTAIX_SOURCE_PROXY": "http://proxy.corp:3128/",
+        "BASTAIX_SOURCE_CA_FILE": str(bundle),
+        "BASTAIX_SOURCE_S3_ENDPOINT": "https://s3.corp",
+        "BASTAIX_SOURCE_GS_ENDPOINT": "http://127.0.0.1:9000",
+    }
+    assert read_policy(environment) == Policy(
+        hosts={
+            "git.git.svc": HostRule(http=True, private=True),
+            "ghe.corp:8443": HostRule(private=True),
+            "other.corp": HostRule(),
+        },
+        proxy="http://proxy.corp:3128",
+        ca_file=bundle,
+        s3_endpoint="https://s3.corp",
+        gs_endpoint="http://127.0.0.1:9000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HOSTS", "https://git.corp=private", "source hosts"),
+        ("HOSTS", "git.corp=everything", "git.corp=everything"),
+        ("HOSTS", "git.corp/path", "no path"),
+        ("HOSTS", "git.corp=http,git.corp=private", "stands twice"),
+        ("HOSTS", "=http", "source hosts"),
+        ("PROXY", "proxy.corp:3128", "source proxy must be"),
+        ("PROXY", "http://proxy.corp:99999", "source proxy must be"),
+        ("S3_ENDPOINT", "https://s3.corp/bucket", "source S3 endpoint must be"),
+        ("GS_ENDPOINT", "gs://bucket", "source GS endpoint must be"),
+        ("CA_FILE", "/nowhere/ca.crt", "/nowhere/ca.crt"),
+    ],
+)
+def test_what_cannot_be_used_of_a_policy_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadSetting, match=said):
+        read_policy({f"BASTAIX_SOURCE_{name}": value})
+
+
+def test_a_password_in_a_proxys_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(BadSetting, match="without user") as error:
+        read_policy({"BASTAIX_SOURCE_PROXY": "http://me:canary@proxy.corp"})
+    assert "canary" not in str(error.value)
+
+
+def test_how_long_artifacts_stay_must_be_a_number() -> None:
+    assert read_source({}, {"BASTAIX_SOURCE_KEEP_SECONDS": "0"}).keep_seconds == 0
+    with pytest.raises(BadSetting, match="keep seconds"):
+        read_source({}, {"BASTAIX_SOURCE_KEEP_SECONDS": "an hour"})

@@ -15,15 +15,47 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What the Deployment and the PodMonitor select by; it never changes for a release. */}}
-{{- define "bastaix.selectorLabels" -}}
+{{- define "bastaix.source.fullname" -}}
+{{- printf "%s-source" (include "bastaix.fullname" .) -}}
+{{- end -}}
+
+{{- define "bastaix.source.serviceAccountName" -}}
+{{- if .Values.source.serviceAccount.create -}}
+{{- .Values.source.serviceAccount.name | default (include "bastaix.source.fullname" .) -}}
+{{- else -}}
+{{- required "source.serviceAccount.name: name the account to use, or set source.serviceAccount.create=true" .Values.source.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What every Pod of the release has, of either component. */}}
+{{- define "bastaix.releaseLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* What the operator's Deployment selects by; it never changes for a release. */}}
+{{- define "bastaix.selectorLabels" -}}
+{{ include "bastaix.releaseLabels" . }}
 app.kubernetes.io/component: operator
+{{- end -}}
+
+{{/* The same for the source controller's. */}}
+{{- define "bastaix.source.selectorLabels" -}}
+{{ include "bastaix.releaseLabels" . }}
+app.kubernetes.io/component: source
 {{- end -}}
 
 {{- define "bastaix.labels" -}}
 {{ include "bastaix.selectorLabels" . }}
+{{ include "bastaix.versionLabels" . }}
+{{- end -}}
+
+{{- define "bastaix.source.labels" -}}
+{{ include "bastaix.source.selectorLabels" . }}
+{{ include "bastaix.versionLabels" . }}
+{{- end -}}
+
+{{- define "bastaix.versionLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
@@ -35,6 +67,31 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The exceptions as the source controller reads them: `git.corp=private,git.git.svc=http+private`. */}}
+{{- define "bastaix.source.hosts" -}}
+{{- $hosts := list -}}
+{{- range .Values.source.allowedHosts -}}
+{{- $flags := list -}}
+{{- if .http }}{{ $flags = append $flags "http" }}{{ end -}}
+{{- if .private }}{{ $flags = append $flags "private" }}{{ end -}}
+{{- $hosts = append $hosts (trimSuffix "=" (printf "%s=%s" .host (join "+" $flags))) -}}
+{{- end -}}
+{{- join "," $hosts -}}
+{{- end -}}
+
+{{/* Where the CA bundle is mounted from, or nothing. */}}
+{{- define "bastaix.source.caVolume" -}}
+{{- $bundle := .Values.source.caBundle -}}
+{{- $items := list (dict "key" $bundle.key "path" "ca.crt") -}}
+{{- if and $bundle.configMapName $bundle.secretName -}}
+{{- fail "source.caBundle: give configMapName or secretName, not both" -}}
+{{- else if $bundle.configMapName -}}
+{{- dict "configMap" (dict "name" $bundle.configMapName "items" $items) | toYaml -}}
+{{- else if $bundle.secretName -}}
+{{- dict "secret" (dict "secretName" $bundle.secretName "items" $items) | toYaml -}}
 {{- end -}}
 {{- end -}}
 

@@ -32,3 +32,25 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
   resources: [events]
   verbs: [create]
 {{- end -}}
+
+{{/*
+All that the source controller may do. It reads the Secrets that ModelDeployments name and makes
+those that hold their code. Kubernetes cannot grant listing by label or by name, so `list` reaches
+every Secret of the namespace; it is used with a label, and for metadata alone, to find the
+artifacts of one ModelDeployment. Nothing watches Secrets.
+*/}}
+{{- define "bastaix.source.rules" -}}
+- apiGroups: [serving.bastaix.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [serving.bastaix.dev]
+  resources: [modeldeployments/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, create, patch, delete]
+# An artifact stays for as long as a revision names it.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [list]
+{{- end -}}

@@ -40,13 +40,13 @@ class NoCluster(Exception):
 class Client:
     """JSON to the API server and back, as whoever this process is to it."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, agent: str) -> None:
         self._client = ApiClient(configuration)
-        self._client.user_agent = names.FIELD_MANAGER
+        self._client.user_agent = agent
 
     @classmethod
-    async def login(cls) -> "Client":
-        """As the Pod's service account, or else as the kubeconfig says."""
+    async def login(cls, agent: str) -> "Client":
+        """As the Pod's service account, or else as the kubeconfig says; `agent` is who asks."""
         configuration = Configuration()
         try:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
@@ -60,7 +60,7 @@ class Client:
                     "neither in a Pod with a service account nor with a usable kubeconfig:"
                     f" set KUBECONFIG ({error})"
                 ) from error
-        return cls(configuration)
+        return cls(configuration, agent)
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
@@ -109,10 +109,14 @@ class Client:
 class KubeCluster:
     """`reconcile.cluster.Cluster` over a Client."""
 
-    def __init__(self, client: Client, index: Index, count: Counter) -> None:
+    def __init__(
+        self, client: Client, index: Index, count: Counter, manager: str = names.FIELD_MANAGER
+    ) -> None:
+        """`manager` is whose the fields are that are written."""
         self._client = client
         self._index = index
         self._count = count
+        self._manager = manager
         self._served: frozenset[Kind] = frozenset()
 
     def serves(self, kind: Kind) -> bool:
@@ -146,7 +150,7 @@ class KubeCluster:
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         metadata = manifest["metadata"]
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": self._manager}
         self._count(kind.name, "create")
         try:
             body = await self._client.request(
@@ -183,7 +187,7 @@ class KubeCluster:
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         name = name_of(body["metadata"])
         self._count(kind.name, "patch")
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": self._manager}
         # what was planned on may be old news by now
         self._index.doubt(kind, name)
         patched = await self._client.request(
@@ -237,7 +241,7 @@ class KubeCluster:
     ) -> Body:
         metadata = manifest["metadata"]
         query = {
-            "fieldManager": names.FIELD_MANAGER,
+            "fieldManager": self._manager,
             "force": "true",
             "fieldValidation": "Strict",
             **(query or {}),

@@ -4,15 +4,17 @@ kopf's own scanning of CRDs needs cluster-wide rights. Discovery is open to ever
 account, so asking it now and then works with namespaced rights too.
 """
 
+from collections.abc import Sequence
+
 from bastaix.kube.cluster import Client
 from bastaix.reconcile.cluster import Refused
-from bastaix.reconcile.kinds import WATCHED, Kind
+from bastaix.reconcile.kinds import Kind
 
 
-async def served(client: Client) -> frozenset[Kind]:
-    """The watched kinds that the API server has; raises when it cannot be asked."""
+async def served(client: Client, wanted: Sequence[Kind]) -> frozenset[Kind]:
+    """Which of these kinds the API server has; raises when it cannot be asked."""
     found: set[Kind] = set()
-    for group_version in sorted({kind.api_version for kind in WATCHED}):
+    for group_version in sorted({kind.api_version for kind in wanted}):
         prefix = "/apis/" if "/" in group_version else "/api/"
         try:
             resources = await client.request("GET", prefix + group_version)
@@ -22,6 +24,6 @@ async def served(client: Client) -> frozenset[Kind]:
             continue
         plurals = {resource["name"] for resource in resources["resources"]}
         found |= {
-            kind for kind in WATCHED if kind.api_version == group_version and kind.plural in plurals
+            kind for kind in wanted if kind.api_version == group_version and kind.plural in plurals
         }
     return frozenset(found)

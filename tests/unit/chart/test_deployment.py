@@ -11,7 +11,7 @@ from tests.unit.chart.rendered import IMAGE, Manifest, attempt, of_kind, only, r
 
 
 def pod_spec(values: dict[str, Any] | None = None) -> Manifest:
-    spec: Manifest = only(render(values), "Deployment")["spec"]["template"]["spec"]
+    spec: Manifest = only(render(values), "Deployment", "bastaix")["spec"]["template"]["spec"]
     return spec
 
 
@@ -26,7 +26,7 @@ def environment(values: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 def test_one_operator_runs_at_a_time() -> None:
-    spec = only(render(), "Deployment")["spec"]
+    spec = only(render(), "Deployment", "bastaix")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
@@ -125,7 +125,8 @@ def test_scheduling_and_metadata_follow_the_values() -> None:
         "podAnnotations": {"note": "yes"},
     }
     image = {"pullSecrets": [{"name": "registry"}], "pullPolicy": "Always"}
-    deployment = only(render({"operator": operator, "image": image}), "Deployment")
+    objects = render({"operator": operator, "image": image})
+    deployment = only(objects, "Deployment", "bastaix")
     template = deployment["spec"]["template"]
     pod = template["spec"]
     assert template["metadata"]["labels"]["team"] == "serving"
@@ -138,7 +139,7 @@ def test_scheduling_and_metadata_follow_the_values() -> None:
 
 def test_the_deployment_selects_its_own_pods_whatever_labels_are_added() -> None:
     values = {"operator": {"podLabels": {"team": "serving"}}}
-    spec = only(render(values), "Deployment")["spec"]
+    spec = only(render(values), "Deployment", "bastaix")["spec"]
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"].items() <= labels.items()
     assert "team" not in spec["selector"]["matchLabels"]
@@ -146,6 +147,7 @@ def test_the_deployment_selects_its_own_pods_whatever_labels_are_added() -> None
 
 def test_an_existing_service_account_is_used() -> None:
     objects = render({"serviceAccount": {"create": False, "name": "mine"}})
-    assert of_kind(objects, "ServiceAccount") == []
-    assert only(objects, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
-    assert only(objects, "ClusterRoleBinding")["subjects"][0]["name"] == "mine"
+    assert only(objects, "ServiceAccount")["metadata"]["name"] == "bastaix-source"
+    pod = only(objects, "Deployment", "bastaix")["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "mine"
+    assert only(objects, "ClusterRoleBinding", "bastaix")["subjects"][0]["name"] == "mine"

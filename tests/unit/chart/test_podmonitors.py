@@ -33,10 +33,11 @@ def test_podmonitors_are_made(create: str, api_versions: list[str], count: int) 
     assert len(of_kind(objects, "PodMonitor")) == count
 
 
-def test_the_operators_monitor_selects_the_operators_pod_and_port() -> None:
+@pytest.mark.parametrize("component", ["bastaix", "bastaix-source"])
+def test_one_monitor_selects_pod_and_port_of_both_controllers(component: str) -> None:
     objects = render(ALWAYS)
     spec = only(objects, "PodMonitor", "bastaix")["spec"]
-    template = only(objects, "Deployment")["spec"]["template"]
+    template = only(objects, "Deployment", component)["spec"]["template"]
     selector = spec["selector"]["matchLabels"]
     assert selector.items() <= template["metadata"]["labels"].items()
     (endpoint,) = spec["podMetricsEndpoints"]

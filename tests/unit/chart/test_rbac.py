@@ -1,4 +1,4 @@
-"""What the operator and the users may do: exactly this, and Secrets never."""
+"""What each controller and the users may do: exactly this; Secrets the source one alone."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ MINIMUM = {
     ("", "pods"): READ,
     ("events.k8s.io", "events"): {"create"},
 }
+SOURCE_MINIMUM = {
+    ("serving.bastaix.dev", "modeldeployments"): READ,
+    ("serving.bastaix.dev", "modeldeployments/status"): {"patch"},
+    ("", "secrets"): {"get", "list", "create", "patch", "delete"},
+    ("apps", "controllerrevisions"): {"list"},
+}
+PARTS = {"bastaix": MINIMUM, "bastaix-source": SOURCE_MINIMUM}
 NAMESPACED = {"operator": {"namespaces": ["demo", "prod"]}}
 VARIANTS: list[dict[str, Any]] = [{}, NAMESPACED, {"podMonitors": {"create": "always"}}]
 
@@ -40,36 +47,45 @@ def roles(objects: list[Manifest]) -> Iterator[Manifest]:
 
 
 @pytest.mark.parametrize("values", VARIANTS, ids=["cluster-wide", "namespaced", "monitored"])
-def test_no_role_reaches_a_secret_or_uses_a_wildcard(values: dict[str, Any]) -> None:
+def test_only_the_source_controller_reaches_secrets_and_nobody_uses_a_wildcard(
+    values: dict[str, Any],
+) -> None:
     found = list(roles(render(values)))
     assert found
     for role in found:
         for rule in role["rules"]:
             words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
-            assert words.isdisjoint({"*", "secrets", "escalate", "bind", "impersonate"})
+            assert words.isdisjoint({"*", "escalate", "bind", "impersonate"})
+            if role["metadata"]["name"] != "bastaix-source":
+                assert "secrets" not in words
 
 
-def test_cluster_wide_the_operator_has_the_minimum_in_one_cluster_role() -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_cluster_wide_each_controller_has_the_minimum_in_one_cluster_role(part: str) -> None:
     objects = render()
-    assert granted(only(objects, "ClusterRole", "bastaix")) == MINIMUM
+    assert granted(only(objects, "ClusterRole", part)) == PARTS[part]
     assert of_kind(objects, "Role") == []
-    binding = only(objects, "ClusterRoleBinding")
-    assert binding["roleRef"]["name"] == "bastaix"
-    assert binding["subjects"] == [
-        {"kind": "ServiceAccount", "name": "bastaix", "namespace": NAMESPACE}
-    ]
+    binding = only(objects, "ClusterRoleBinding", part)
+    assert binding["roleRef"]["name"] == part
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": part, "namespace": NAMESPACE}]
 
 
-def test_namespaced_the_operator_has_the_same_in_each_namespace_and_nothing_else() -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_namespaced_each_controller_has_the_same_in_each_namespace_and_nothing_else(
+    part: str,
+) -> None:
     objects = render(NAMESPACED)
     for namespace in ("demo", "prod"):
         here = [found for found in objects if found["metadata"].get("namespace") == namespace]
-        assert granted(only(here, "Role")) == MINIMUM
-        binding = only(here, "RoleBinding")
-        assert binding["roleRef"]["kind"] == "Role"
-        assert binding["roleRef"]["name"] == only(here, "Role")["metadata"]["name"]
+        assert granted(only(here, "Role", part)) == PARTS[part]
+        binding = only(here, "RoleBinding", part)
+        assert binding["roleRef"] == {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": part,
+        }
         assert binding["subjects"][0]["namespace"] == NAMESPACE
-    assert len(of_kind(objects, "Role")) == 2
+    assert len(of_kind(objects, "Role")) == 2 * len(PARTS)
     assert of_kind(objects, "ClusterRoleBinding") == []
     unbound = {role["metadata"]["name"] for role in of_kind(objects, "ClusterRole")}
     assert unbound == {"bastaix-view", "bastaix-edit"}
@@ -100,8 +116,10 @@ def test_users_never_write_the_status() -> None:
         assert verbs["serving.bastaix.dev", "modeldeployments/status"] <= READ
 
 
-def test_only_the_operators_pod_gets_the_accounts_token() -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_only_the_controllers_own_pod_gets_the_accounts_token(part: str) -> None:
     objects = render()
-    assert only(objects, "ServiceAccount")["automountServiceAccountToken"] is False
-    pod = only(objects, "Deployment")["spec"]["template"]["spec"]
+    assert only(objects, "ServiceAccount", part)["automountServiceAccountToken"] is False
+    pod = only(objects, "Deployment", part)["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == part
     assert pod["automountServiceAccountToken"] is True

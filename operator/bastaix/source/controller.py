@@ -1,0 +1,237 @@
+"""The story of one source, told anew each time anything about its ModelDeployment has changed.
+
+Verified and held already? Failed and not yet due? Else take the artifact that is held, or fetch;
+check, keep, report. What to say is decided in `verdicts`, what is kept in `keeping`, and when a
+failure is tried again in `retries`; here is only the order of effects.
+
+A credential is read when something is fetched with it and at no other time, and nothing of it
+is kept, logged or put into an exception.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bastaix.api import names, reasons
+from bastaix.api.errors import Stalled
+from bastaix.api.sources import content_key, verification_key
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.text import shortened
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.index import Name
+from bastaix.reconcile.kinds import MODELDEPLOYMENT
+from bastaix.source import verdicts
+from bastaix.source.artifact import Artifact
+from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
+from bastaix.source.failure import SourceFailure
+from bastaix.source.keeping import Artifacts
+from bastaix.source.retries import Failed, Retries
+
+PROGRESS_SECONDS: Final = 1.0
+"""What takes longer is told of while it goes on."""
+SECRET_POLL_SECONDS: Final = 5.0
+TRANSIENT: Final = frozenset({409, 429, 500, 502, 503, 504})
+"""Of no interest to anybody: somebody was faster, or the API server has too much to do."""
+
+Case = tuple[int, str, str]
+"""Generation, verification key and version of the credential: all that a verdict depends on."""
+
+logger = logging.getLogger(__name__)
+
+
+class Superseded(Exception):
+    """What was being verified is not wanted any more."""
+
+
+class Controller:
+    def __init__(
+        self,
+        cluster: Cluster,
+        secrets: Secrets,
+        code: Code,
+        tally: Tally,
+        retries: Retries,
+        *,
+        work: Path,
+        keep_seconds: float,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        self._cluster = cluster
+        self._secrets = secrets
+        self._code = code
+        self._tally = tally
+        self._retries = retries
+        self._artifacts = Artifacts(secrets, keep_seconds=keep_seconds, now=now, clock=clock)
+        self._work = work
+        self._now = now
+        self._clock = clock
+        self._judged: dict[Name, int] = {}
+
+    async def reconcile(self, name: Name) -> float | None:
+        """Bring what is said of one source up to date; the seconds until another look."""
+        md = await self._read(name)
+        if md is None:
+            return None
+        key = verification_key(md.spec)
+        if key is None:
+            await self._report(md, verdicts.in_image(md, self._now()))
+            await self._artifacts.collect(md, None)
+            return None
+        digest = verdicts.last_source(md).get("digest")
+        if verdicts.is_verified(md, key) and digest and await self._artifacts.exists(md, digest):
+            self._retries.forget(name)
+            await self._report(md, verdicts.still_verified(md, self._now()))
+            await self._artifacts.collect(md, digest)
+            return None
+        case = (md.generation, key, await self._version(md))
+        failed = self._retries.recall(name, case)
+        if failed is None:
+            return await self._attempt(md, case)
+        await self._report(md, verdicts.failed(md, failed.finding, self._now()))
+        return self._next_look(md, failed)
+
+    async def _read(self, name: Name) -> ModelDeployment | None:
+        """None: it is gone, or its spec cannot be read, which the operator says."""
+        body = await self._cluster.read(MODELDEPLOYMENT, name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._retries.forget(name)
+            self._artifacts.forget(name)
+            self._judged.pop(name, None)
+            return None
+        try:
+            return ModelDeployment.from_body(body)
+        except Stalled:
+            return None
+
+    async def _version(self, md: ModelDeployment) -> str:
+        """Of the credential Secret; it is asked before the Secret is read, and so never newer."""
+        secret = md.spec.source.secret
+        if secret is None:
+            return ""
+        metadata = await self._secrets.metadata((md.namespace, secret))
+        return str(metadata["resourceVersion"]) if metadata else "absent"
+
+    async def _attempt(self, md: ModelDeployment, case: Case) -> float | None:
+        began = self._clock()
+        try:
+            verdict = await self._verdict(md, case)
+        except Superseded:
+            return 0.0
+        md = await self._refreshed(md)
+        if isinstance(verdict, Artifact):
+            self._retries.forget((md.namespace, md.name))
+            await self._report(md, verdicts.verified(md, case[1], verdict, self._now()))
+            self._count(md, reasons.VERIFIED, began)
+            return None
+        await self._report(md, verdicts.failed(md, verdict.finding, self._now()))
+        self._count(md, verdict.finding.reason, began)
+        return self._next_look(md, verdict)
+
+    async def _verdict(self, md: ModelDeployment, case: Case) -> Artifact | Failed:
+        try:
+            return await self._telling(md, self._obtain(md))
+        except SourceFailure as failure:
+            return self._retries.remember((md.namespace, md.name), case, failure)
+        except Refused as refusal:
+            if refusal.status in TRANSIENT:
+                raise
+            denied = SourceFailure(reasons.API_REFUSED, shortened(f"what must be done: {refusal}"))
+            return self._retries.remember((md.namespace, md.name), case, denied)
+
+    async def _obtain(self, md: ModelDeployment) -> Artifact:
+        """The artifact, checked and kept: of what is held, else of what is fetched."""
+        content, spec = content_key(md.spec.source) or "", md.spec
+        held = await self._artifacts.find(md, content)
+        if held is not None:
+            try:
+                return await self._code.recheck(held.data, spec)
+            except SourceFailure as failure:
+                if failure.reason != reasons.DIGEST_MISMATCH:
+                    raise
+                # packed by an older version, or by somebody else: then what the host has counts
+        credential = await self._credential(md)
+        with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
+            artifact = await self._code.verified(spec, credential, Path(folder))
+        await self._artifacts.keep(md, content, artifact)
+        return artifact
+
+    async def _credential(self, md: ModelDeployment) -> Credential | None:
+        secret = md.spec.source.secret
+        if secret is None:
+            return None
+        credential = await self._secrets.data((md.namespace, secret))
+        if credential is None:
+            raise SourceFailure(
+                reasons.SECRET_NOT_FOUND, f"namespace {md.namespace} has no Secret {secret}"
+            )
+        return credential
+
+    async def _telling(self, md: ModelDeployment, work: Coroutine[Any, Any, Artifact]) -> Artifact:
+        """Do this work, say that it goes on if it does for long, and end it when it is in vain."""
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
+            progress = None if task.done() else verdicts.fetching(md, self._now())
+            if progress is not None:
+                await self._report(md, progress)
+            while not task.done():
+                await self._demand_wanted(md)
+                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+        return task.result()
+
+    async def _demand_wanted(self, md: ModelDeployment) -> None:
+        """Superseded when nobody waits for this any more: it may have minutes to go."""
+        body = await self._cluster.read(MODELDEPLOYMENT, (md.namespace, md.name))
+        if body is None or body["metadata"]["uid"] != md.uid:
+            raise Superseded
+        if body["metadata"].get("generation", 1) == md.generation:
+            return
+        try:
+            wanted = verification_key(ModelDeployment.from_body(body).spec)
+        except Stalled:
+            raise Superseded from None
+        if wanted != verification_key(md.spec):
+            raise Superseded
+
+    async def _refreshed(self, md: ModelDeployment) -> ModelDeployment:
+        """With the status that there is by now; the spec stays the one that was verified."""
+        body = await self._cluster.read(MODELDEPLOYMENT, (md.namespace, md.name))
+        if body is None or body["metadata"]["uid"] != md.uid:
+            return md
+        return replace(md, status=body.get("status") or {})
+
+    async def _report(self, md: ModelDeployment, wanted: verdicts.Status) -> None:
+        """Write our part of the status if it says something new."""
+        if verdicts.says(md, wanted):
+            return
+        manifest = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"namespace": md.namespace, "name": md.name},
+            "status": wanted,
+        }
+        await self._cluster.apply_status(MODELDEPLOYMENT, manifest)
+
+    def _next_look(self, md: ModelDeployment, failed: Failed) -> float | None:
+        """When to try again, or before that, whether the credential has changed."""
+        left = self._retries.left(failed)
+        if left is None or md.spec.source.secret is None:
+            return left
+        return min(left, SECRET_POLL_SECONDS)
+
+    def _count(self, md: ModelDeployment, reason: reasons.Reason, began: float) -> None:
+        name = (md.namespace, md.name)
+        self._tally.verification(reason.name)
+        logger.info("%s/%s: %s", *name, reason)
+        if self._judged.get(name) != md.generation:
+            self._judged[name] = md.generation
+            self._tally.first_verdict(self._clock() - began)

@@ -1,0 +1,67 @@
+"""What failed, and when it is to be tried again: kept by the process and by nobody else.
+
+A restart tries each once more, which is how a newer version comes to correct a verdict.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import Final
+
+from bastaix.api.reasons import Finding
+from bastaix.reconcile.index import Name
+from bastaix.source.failure import SourceFailure
+
+FIRST_SECONDS: Final = 5.0
+LAST_SECONDS: Final = 600.0
+LONGEST_WISH: Final = 3600.0
+"""No host is obeyed for longer."""
+JITTER: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    case: Hashable
+    """All that the verdict depends on and that can be seen: another case is tried at once."""
+    finding: Finding
+    due: float
+    count: int
+
+
+class Retries:
+    def __init__(self, clock: Callable[[], float], random: Random) -> None:
+        self._clock = clock
+        self._random = random
+        self._by_name: dict[Name, Failed] = {}
+
+    def recall(self, name: Name, case: Hashable) -> Failed | None:
+        """The failure that still counts: of this case, and not yet to be tried again."""
+        failed = self._by_name.get(name)
+        if failed is None or failed.case != case or failed.due <= self._clock():
+            return None
+        return failed
+
+    def remember(self, name: Name, case: Hashable, failure: SourceFailure) -> Failed:
+        before = self._by_name.get(name)
+        count = before.count + 1 if before is not None and before.case == case else 1
+        due = self._clock() + self._delay(failure, count)
+        self._by_name[name] = Failed(case=case, finding=failure.finding, due=due, count=count)
+        return self._by_name[name]
+
+    def forget(self, name: Name) -> None:
+        self._by_name.pop(name, None)
+
+    def left(self, failed: Failed) -> float | None:
+        """The seconds until the next try; None when only a change can bring one."""
+        return None if failed.due == inf else max(0.0, failed.due - self._clock())
+
+    def _delay(self, failure: SourceFailure, count: int) -> float:
+        if failure.reason.heals == "never":
+            return inf
+        if failure.after is not None:
+            # never before the host said so, and not all at the same moment
+            wish = min(max(failure.after, 1.0), LONGEST_WISH)
+            return wish * self._random.uniform(1, 1 + JITTER)
+        delay = min(LAST_SECONDS / (1 + JITTER), FIRST_SECONDS * 2.0 ** min(count - 1, 20))
+        return delay * self._random.uniform(1 - JITTER, 1 + JITTER)

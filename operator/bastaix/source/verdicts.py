@@ -1,0 +1,103 @@
+"""What the source controller says in a status: its one condition and `status.source`. Pure.
+
+The rest of the status is the operator's. What was verified last stays in `status.source` while
+something newer fails, for it may be what serves.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from bastaix.api import reasons
+from bastaix.api.conditions import SOURCE_VERIFIED, find_condition, set_condition
+from bastaix.api.reasons import Finding, Reason
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.source.artifact import Artifact
+
+LONGEST_MESSAGE: Final = 2000
+
+Status = dict[str, Any]
+
+
+def verified(md: ModelDeployment, key: str, artifact: Artifact, now: datetime) -> Status:
+    count = len(artifact.data)
+    found = f"{artifact.files} files, {count} bytes, {artifact.digest}"
+    source = {
+        "commit": md.spec.source.commit,
+        "digest": artifact.digest,
+        "bytes": count,
+        "files": artifact.files,
+        "verified": key,
+    }
+    return {
+        "source": {name: value for name, value in source.items() if value is not None},
+        **_said(md, "True", reasons.VERIFIED, "; ".join((found, *artifact.notes)), now),
+    }
+
+
+def in_image(md: ModelDeployment, now: datetime) -> Status:
+    return _said(md, "True", reasons.IN_IMAGE, reasons.IN_IMAGE.meaning, now)
+
+
+def failed(md: ModelDeployment, finding: Finding, now: datetime) -> Status:
+    return {
+        **_last_source(md),
+        **_said(md, "False", finding.reason, reasons.explained(finding), now),
+    }
+
+
+def fetching(md: ModelDeployment, now: datetime) -> Status | None:
+    """None: what stands there is about this generation, and says more."""
+    before = _condition(md)
+    if before.get("observedGeneration") == md.generation:
+        return None
+    reason = reasons.FETCHING_SOURCE
+    return {**_last_source(md), **_said(md, "Unknown", reason, reason.meaning, now)}
+
+
+def still_verified(md: ModelDeployment, now: datetime) -> Status:
+    """As it stands, said of the generation that there is now."""
+    return {
+        **_last_source(md),
+        **_said(md, "True", reasons.VERIFIED, str(_condition(md).get("message", "")), now),
+    }
+
+
+def is_verified(md: ModelDeployment, key: str) -> bool:
+    before = _condition(md)
+    true = before.get("status") == "True" and before.get("reason") == reasons.VERIFIED.name
+    return true and last_source(md).get("verified") == key
+
+
+def says(md: ModelDeployment, wanted: Status) -> bool:
+    """Whether the status has it already."""
+    return {**_last_source(md), "conditions": [_condition(md)]} == wanted
+
+
+def last_source(md: ModelDeployment) -> Mapping[str, Any]:
+    return md.status.get("source") or {}
+
+
+def _last_source(md: ModelDeployment) -> Status:
+    last = last_source(md)
+    return {"source": dict(last)} if last else {}
+
+
+def _condition(md: ModelDeployment) -> Mapping[str, Any]:
+    return find_condition(md.status.get("conditions") or (), SOURCE_VERIFIED) or {}
+
+
+def _said(
+    md: ModelDeployment,
+    status: Literal["True", "False", "Unknown"],
+    reason: Reason,
+    message: str,
+    now: datetime,
+) -> Status:
+    before = _condition(md)
+    old = [before] if before else []
+    message = message[:LONGEST_MESSAGE]
+    conditions = set_condition(
+        old, SOURCE_VERIFIED, status, reason.name, message, md.generation, now
+    )
+    return {"conditions": conditions}

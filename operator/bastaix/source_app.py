@@ -1,0 +1,117 @@
+"""The source controller's composition root: makes its parts and connects them."""
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from bastaix import running
+from bastaix.api import names
+from bastaix.api.v1alpha1 import Spec
+from bastaix.informer import Informer
+from bastaix.kube.cluster import Client, KubeCluster
+from bastaix.kube.secrets import KubeSecrets
+from bastaix.metrics import SourceMetrics
+from bastaix.reconcile.index import Index, Name
+from bastaix.reconcile.kinds import MODELDEPLOYMENT
+from bastaix.reconcile.queue import Queue
+from bastaix.settings import BadSetting, SourceSettings
+from bastaix.source import pipeline, sandbox
+from bastaix.source.artifact import Artifact
+from bastaix.source.cluster import Credential
+from bastaix.source.controller import Controller
+from bastaix.source.policy import Policy
+from bastaix.source.retries import Retries
+
+BEYOND_FETCHING: Final = 120.0
+"""Seconds for all but the fetching: unpacking, checking, and the API server."""
+
+BEYOND_DEADLINE: Final = 30.0
+WORKSHOP: Final = "bastaix-source-"
+
+logger = logging.getLogger(__name__)
+
+
+async def run(settings: SourceSettings) -> None:
+    """The source controller, until SIGTERM or SIGINT."""
+    stop = running.Stop()
+    stop.own_signals()
+    with _workshop(settings.work) as work:
+        client = await Client.login(names.SOURCE_FIELD_MANAGER)
+        try:
+            await _run(settings, client, work, stop)
+        finally:
+            await client.close()
+    logger.info("stopped")
+
+
+async def _run(settings: SourceSettings, client: Client, work: Path, stop: running.Stop) -> None:
+    metrics, index = SourceMetrics(), Index()
+    cluster = KubeCluster(client, index, metrics.wrote, names.SOURCE_FIELD_MANAGER)
+    controller = Controller(
+        cluster,
+        KubeSecrets(client, metrics.wrote),
+        Pipeline(settings.policy, metrics.fetched),
+        metrics,
+        Retries(time.monotonic, Random()),
+        work=work,
+        keep_seconds=settings.keep_seconds,
+        now=running.now,
+        clock=time.monotonic,
+    )
+    deadline = settings.policy.seconds + BEYOND_FETCHING
+    queue: Queue[Name] = Queue(
+        controller.reconcile, random=Random(), watcher=metrics, deadline=deadline
+    )
+    namespaces, wanted = settings.namespaces, (MODELDEPLOYMENT,)
+    informer = Informer(
+        client, cluster, index, queue, metrics, namespaces, stop.own_signals, wanted
+    )
+    # each worker may fetch for so long; only what lasts longer is a standstill
+    patience = deadline + BEYOND_DEADLINE
+    await running.run(settings, queue, informer, metrics, stop, stuck_seconds=patience)
+
+
+class Pipeline:
+    """`source.cluster.Code` for real."""
+
+    def __init__(self, policy: Policy, arrived: Callable[[int], None]) -> None:
+        """`arrived` is told the size of each archive."""
+        self._policy = policy
+        self._arrived = arrived
+
+    async def verified(self, spec: Spec, credential: Credential | None, folder: Path) -> Artifact:
+        archive = await pipeline.fetched(spec.source, credential, self._policy, folder)
+        self._arrived(_size(archive))
+        selection, checks = pipeline.selection(spec.source), pipeline.checks(spec)
+        return await sandbox.open_archive(archive, selection, checks, folder=folder)
+
+    async def recheck(self, data: bytes, spec: Spec) -> Artifact:
+        return await sandbox.recheck(data, pipeline.checks(spec))
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
+
+
+@contextmanager
+def _workshop(folder: Path | None) -> Iterator[Path]:
+    """A folder for what is being fetched, without what a process that was killed has left.
+
+    Only a folder that was named is known to be nobody else's.
+    """
+    if folder is not None:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise BadSetting(f"source work must be a folder that can be written to, not {folder}")
+        for left in folder.glob(f"{WORKSHOP}*"):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        prefix=WORKSHOP, dir=folder, ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made)

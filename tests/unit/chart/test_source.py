@@ -1,0 +1,194 @@
+"""The source controller's Deployment: apart from the operator's, and configured by the values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bastaix import settings
+from bastaix.source.policy import HostRule, Policy
+from tests.unit.chart.rendered import Manifest, attempt, only, render, with_image
+
+NAME = "bastaix-source"
+
+
+def pod_spec(source: dict[str, Any] | None = None) -> Manifest:
+    objects = render({"source": source or {}})
+    spec: Manifest = only(objects, "Deployment", NAME)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(source: dict[str, Any] | None = None) -> Manifest:
+    (found,) = pod_spec(source)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def environment(source: dict[str, Any] | None = None) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in container(source)["env"]}
+
+
+def policy(source: dict[str, Any] | None = None) -> Policy:
+    return settings.read_policy(environment(source))
+
+
+def test_the_two_deployments_select_different_pods_and_the_operators_is_as_it_was() -> None:
+    objects = render()
+    selectors = {
+        name: only(objects, "Deployment", name)["spec"]["selector"]["matchLabels"]
+        for name in ("bastaix", NAME)
+    }
+    assert selectors["bastaix"] == {
+        "app.kubernetes.io/name": "bastaix",
+        "app.kubernetes.io/instance": "bastaix",
+        "app.kubernetes.io/component": "operator",
+    }
+    assert selectors[NAME] == {**selectors["bastaix"], "app.kubernetes.io/component": "source"}
+    for name, selector in selectors.items():
+        labels = only(objects, "Deployment", name)["spec"]["template"]["metadata"]["labels"]
+        assert selector.items() <= labels.items()
+
+
+def test_one_runs_at_a_time() -> None:
+    spec = only(render(), "Deployment", NAME)["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_both_run_the_same_image() -> None:
+    values = {"image": {"digest": "sha256:" + "a" * 64}}
+    objects = render(values)
+    images = {
+        only(objects, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
+        for name in ("bastaix", NAME)
+    }
+    assert len(images) == 1
+
+
+def test_the_pod_meets_pod_security_restricted_and_takes_nothing_from_its_namespace() -> None:
+    pod = pod_spec()
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 1000,
+        "runAsGroup": 1000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["enableServiceLinks"] is False
+
+
+def test_only_folders_of_limited_size_are_writable() -> None:
+    assert [mount["mountPath"] for mount in container()["volumeMounts"]] == ["/tmp", "/work"]
+    assert all("sizeLimit" in volume["emptyDir"] for volume in pod_spec()["volumes"])
+    assert environment()["BASTAIX_SOURCE_WORK"] == "/work"
+
+
+def test_the_folder_has_room_for_the_largest_archive_of_each_worker() -> None:
+    most = Policy().max_bytes // 2**20
+    for workers in (1, 4, 16):
+        volumes = {each["name"]: each for each in pod_spec({"workers": workers})["volumes"]}
+        room = int(volumes["work"]["emptyDir"]["sizeLimit"].removesuffix("Mi"))
+        assert room > workers * most
+
+
+def test_it_has_room_for_the_processes_that_open_archives() -> None:
+    resources = container()["resources"]
+    assert resources["requests"] == {"cpu": "50m", "memory": "128Mi"}
+    assert resources["limits"] == {"memory": "768Mi"}
+
+
+def test_by_default_it_keeps_its_own_defaults_but_for_googles_endpoint() -> None:
+    found = settings.read_source({}, environment())
+    default = settings.SourceSettings()
+    assert (found.workers, found.namespaces) == (default.workers, default.namespaces)
+    assert found.log_level == default.log_level
+    assert found.policy == Policy(gs_endpoint="https://storage.googleapis.com")
+
+
+def test_both_look_after_the_same_namespaces() -> None:
+    objects = render({"operator": {"namespaces": ["demo", "prod"]}})
+    (found,) = only(objects, "Deployment", NAME)["spec"]["template"]["spec"]["containers"]
+    names = {variable["name"]: variable["value"] for variable in found["env"]}
+    assert settings.read_source({}, names).namespaces == {"demo", "prod"}
+
+
+def test_exceptions_for_hosts_arrive_as_they_are_given() -> None:
+    hosts = [
+        {"host": "git.git.svc", "http": True, "private": True},
+        {"host": "ghe.corp:8443", "private": True},
+        {"host": "other.corp"},
+        {"host": "[fd00::1]:80", "http": True},
+    ]
+    assert policy({"allowedHosts": hosts}).hosts == {
+        "git.git.svc": HostRule(http=True, private=True),
+        "ghe.corp:8443": HostRule(private=True),
+        "other.corp": HostRule(),
+        "[fd00::1]:80": HostRule(http=True),
+    }
+
+
+def test_proxy_and_endpoints_arrive_as_they_are_given() -> None:
+    found = policy({"proxy": "http://proxy.corp:3128", "s3Endpoint": "https://s3.corp/"})
+    assert (found.proxy, found.s3_endpoint) == ("http://proxy.corp:3128", "https://s3.corp")
+    assert policy({"gsEndpoint": ""}).gs_endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("bundle", "volume"),
+    [
+        (
+            {"configMapName": "corp"},
+            {"configMap": {"name": "corp", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        ),
+        (
+            {"secretName": "corp", "key": "root.pem"},
+            {"secret": {"secretName": "corp", "items": [{"key": "root.pem", "path": "ca.crt"}]}},
+        ),
+    ],
+    ids=["a ConfigMap", "a Secret"],
+)
+def test_a_ca_bundle_is_mounted_from(bundle: dict[str, str], volume: Manifest) -> None:
+    source = {"caBundle": bundle}
+    assert {"name": "ca", **volume} in pod_spec(source)["volumes"]
+    mount = {"name": "ca", "mountPath": "/ca", "readOnly": True}
+    assert mount in container(source)["volumeMounts"]
+    assert environment(source)["BASTAIX_SOURCE_CA_FILE"] == "/ca/ca.crt"
+
+
+def test_without_a_ca_bundle_the_systems_authorities_count() -> None:
+    assert "BASTAIX_SOURCE_CA_FILE" not in environment()
+
+
+def test_two_ca_bundles_are_refused() -> None:
+    both = {"caBundle": {"configMapName": "a", "secretName": "b"}}
+    result = attempt(with_image({"source": both}))
+    assert result.returncode != 0
+    assert "configMapName or secretName, not both" in result.stderr
+
+
+def test_an_existing_service_account_is_used() -> None:
+    objects = render({"source": {"serviceAccount": {"create": False, "name": "mine"}}})
+    pod = only(objects, "Deployment", NAME)["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "mine"
+    assert only(objects, "ClusterRoleBinding", NAME)["subjects"][0]["name"] == "mine"
+    assert only(objects, "ServiceAccount")["metadata"]["name"] == "bastaix"
+
+
+def test_scheduling_and_metadata_follow_the_values() -> None:
+    source = {
+        "nodeSelector": {"pool": "system"},
+        "tolerations": [{"key": "system", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+        "podLabels": {"team": "serving"},
+        "podAnnotations": {"note": "yes"},
+    }
+    template = only(render({"source": source}), "Deployment", NAME)["spec"]["template"]
+    assert template["metadata"]["labels"]["team"] == "serving"
+    assert template["metadata"]["annotations"] == {"note": "yes"}
+    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        assert template["spec"][key] == source[key]

@@ -1,0 +1,527 @@
+"""The story of one source: what is fetched, kept, said, and when it is tried again."""
+
+import asyncio
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from bastaix.api import names, reasons
+from bastaix.api.sources import content_key, verification_key
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.reconcile.cluster import Refused
+from bastaix.source.controller import Controller
+from bastaix.source.failure import SourceFailure
+from bastaix.source.retries import Retries
+from tests.unit.bodies import body, with_field
+from tests.unit.source.controller_fakes import (
+    CODE,
+    NAME,
+    OTHER_CODE,
+    FakeCluster,
+    FakeCode,
+    FakeSecrets,
+    Ticks,
+    Verdicts,
+    digest_of,
+)
+
+TOKEN = b"canary-in-the-mine"
+WITH_SECRET = with_field(body(), "spec.source.git.secretRef", {"name": "git-token"})
+CREDENTIAL = {"hosts": b"github.com", "token": TOKEN}
+OTHER_COMMIT = "b" * 40
+
+
+class Story:
+    """The controller with everything around it."""
+
+    def __init__(self, tmp_path: Path, given: dict[str, Any] | None = None) -> None:
+        self.ticks = Ticks()
+        self.cluster = FakeCluster()
+        self.secrets = FakeSecrets(self.ticks)
+        self.code = FakeCode()
+        self.verdicts = Verdicts()
+        self.work = tmp_path
+        self.cluster.put(given or body())
+        self.start()
+
+    def start(self) -> None:
+        """Another process, that remembers nothing."""
+        retries = Retries(self.ticks.clock, Random(1))
+        self.controller = Controller(
+            self.cluster,
+            self.secrets,
+            self.code,
+            self.verdicts,
+            retries,
+            work=self.work,
+            keep_seconds=600,
+            now=self.ticks.now,
+            clock=self.ticks.clock,
+        )
+
+    async def look(self) -> float | None:
+        return await self.controller.reconcile(NAME)
+
+    def change(self, field: str, value: Any) -> None:
+        """The user changes a field of the spec."""
+        now = with_field(self.cluster.body, f"spec.{field}", value)
+        self.cluster.put(with_field(now, "metadata.generation", now["metadata"]["generation"] + 1))
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        (found,) = self.cluster.status["conditions"]
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        return self.condition["status"], self.condition["reason"]
+
+    def artifact(self, code: bytes = CODE) -> dict[str, Any] | None:
+        name = names.artifact_name(NAME[1], digest_of(code))
+        return self.secrets.manifests.get((NAME[0], name))
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    return Story(tmp_path)
+
+
+def fails(reason: reasons.Reason, after: float | None = None) -> SourceFailure:
+    return SourceFailure(reason, "github.com says no", after=after)
+
+
+# ---- what is verified
+
+
+async def test_what_is_verified_is_kept_and_said(story: Story) -> None:
+    assert await story.look() is None
+    assert story.verdict == ("True", "Verified")
+    assert story.condition["message"] == f"2 files, {len(CODE)} bytes, {digest_of(CODE)}; a note"
+    md = ModelDeployment.from_body(story.cluster.body)
+    assert story.cluster.status["source"] == {
+        "commit": md.spec.source.commit,
+        "digest": digest_of(CODE),
+        "bytes": len(CODE),
+        "files": 2,
+        "verified": verification_key(md.spec),
+    }
+    assert story.verdicts.reasons == ["Verified"]
+    assert len(story.verdicts.seconds) == 1
+
+
+async def test_the_artifact_is_immutable_labelled_and_belongs_to_the_modeldeployment(
+    story: Story,
+) -> None:
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    assert manifest["immutable"] is True
+    assert manifest["type"] == "serving.bastaix.dev/artifact"
+    metadata = manifest["metadata"]
+    (owner,) = metadata["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("ModelDeployment", "uid-1", True)
+    assert metadata["labels"][names.NAME_LABEL] == "smollm2"
+    assert metadata["labels"][names.ARTIFACT_LABEL] == digest_of(CODE)[7:15]
+    md = ModelDeployment.from_body(story.cluster.body)
+    key = content_key(md.spec.source)
+    assert metadata["annotations"] == {f"serving.bastaix.dev/source-{key}": md.spec.source.commit}
+    assert list(manifest["data"]) == [f"{digest_of(CODE)[7:]}.zip"]
+
+
+async def test_what_is_verified_and_held_is_neither_fetched_nor_written_again(story: Story) -> None:
+    await story.look()
+    writes = list(story.cluster.writes)
+    for _ in range(2):
+        story.start()
+        assert await story.look() is None
+    assert story.cluster.writes == writes
+    assert story.code.fetches == 1
+    assert story.secrets.writes == ["create"]
+
+
+async def test_a_change_of_scaling_is_noted_and_fetches_nothing(story: Story) -> None:
+    await story.look()
+    message = story.condition["message"]
+    story.change("scaling", {"maxReplicas": 3})
+    await story.look()
+    assert story.condition["observedGeneration"] == 2
+    assert (story.verdict, story.condition["message"]) == (("True", "Verified"), message)
+    assert story.code.fetches == 1
+
+
+async def test_code_in_the_image_needs_nothing(tmp_path: Path) -> None:
+    story = Story(tmp_path, with_field(body(), "spec.source", {"image": {}}))
+    assert await story.look() is None
+    assert story.verdict == ("True", "InImage")
+    assert "source" not in story.cluster.status
+    assert story.secrets.manifests == {}
+
+
+async def test_turning_to_code_in_the_image_takes_the_source_out_of_the_status(
+    story: Story,
+) -> None:
+    await story.look()
+    story.change("source", {"image": {}})
+    await story.look()
+    assert story.verdict == ("True", "InImage")
+    assert "source" not in story.cluster.status
+
+
+async def test_a_spec_that_cannot_be_read_is_left_to_the_operator(tmp_path: Path) -> None:
+    story = Story(tmp_path, with_field(body(), "spec.source", {}))
+    assert await story.look() is None
+    assert story.cluster.writes == []
+
+
+async def test_an_artifact_that_somebody_deleted_is_made_again(story: Story) -> None:
+    await story.look()
+    story.secrets.manifests.clear()
+    await story.look()
+    assert story.artifact() is not None
+    assert story.code.fetches == 2
+    assert story.verdict == ("True", "Verified")
+
+
+# ---- what is held
+
+
+async def test_what_was_verified_before_comes_from_its_artifact(story: Story) -> None:
+    first = body()["spec"]["source"]["git"]["commit"]
+    await story.look()
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    assert story.artifact(OTHER_CODE) is not None
+    story.change("source.git.commit", first)
+    await story.look()
+    assert story.cluster.status["source"]["digest"] == digest_of(CODE)
+    assert (story.code.fetches, story.code.rechecks) == (2, 1)
+
+
+async def test_a_new_entry_point_is_checked_in_what_is_held_without_its_credential(
+    tmp_path: Path,
+) -> None:
+    story = Story(tmp_path, WITH_SECRET)
+    story.secrets.put("git-token", CREDENTIAL)
+    await story.look()
+    story.secrets.remove("git-token")
+    story.change("app.importPath", "other:build")
+    await story.look()
+    assert (story.code.fetches, story.code.rechecks) == (1, 1)
+    assert story.code.checked is not None
+    assert story.code.checked.app.import_path == "other:build"
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_another_commit_with_the_same_content_shares_the_artifact(story: Story) -> None:
+    await story.look()
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    assert len(manifest["metadata"]["annotations"]) == 2
+    assert story.verdict == ("True", "Verified")
+    assert story.cluster.status["source"]["commit"] == OTHER_COMMIT
+
+
+async def test_an_artifact_whose_bytes_are_not_its_name_is_not_believed(story: Story) -> None:
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    (file,) = manifest["data"]
+    manifest["data"][file] = "Zm9yZ2Vk"
+    story.change("app.importPath", "other:build")
+    await story.look()
+    assert (story.code.fetches, story.code.rechecks) == (2, 0)
+    assert story.verdict == ("False", "NotOwned")
+
+
+async def test_an_artifact_that_was_packed_otherwise_is_fetched_anew(story: Story) -> None:
+    await story.look()
+    story.code.misfit = fails(reasons.DIGEST_MISMATCH)
+    story.code.artifact = OTHER_CODE
+    story.change("app.importPath", "other:build")
+    await story.look()
+    assert (story.code.fetches, story.code.rechecks) == (2, 1)
+    assert story.cluster.status["source"]["digest"] == digest_of(OTHER_CODE)
+
+
+async def test_what_is_wrong_with_held_code_is_the_verdict(story: Story) -> None:
+    await story.look()
+    story.code.failure = fails(reasons.IMPORT_PATH_NOT_FOUND)
+    story.change("app.importPath", "other:build")
+    await story.look()
+    assert story.verdict == ("False", "ImportPathNotFound")
+    assert (story.code.fetches, story.code.rechecks) == (1, 1)
+
+
+async def test_a_stranger_of_the_artifacts_name_is_left_alone(story: Story) -> None:
+    name = names.artifact_name("smollm2", digest_of(CODE))
+    story.secrets.put(name, {"theirs": b"x"})
+    after = await story.look()
+    assert after is not None
+    assert story.verdict == ("False", "NotOwned")
+    assert name in story.condition["message"]
+    assert story.secrets.data_of(name) == {"theirs": b"x"}
+
+
+# ---- what goes
+
+
+async def test_an_artifact_goes_when_neither_the_status_nor_a_revision_names_it(
+    story: Story,
+) -> None:
+    await story.look()
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.ticks.forward(601)
+    story.secrets.used = {names.artifact_label(digest_of(CODE))}
+    await story.look()
+    assert story.artifact(CODE) is not None
+    story.secrets.used = set()
+    await story.look()
+    assert story.artifact(CODE) is not None, "it was looked at a moment ago"
+    story.ticks.forward(301)
+    await story.look()
+    assert story.artifact(CODE) is None
+    assert story.artifact(OTHER_CODE) is not None
+
+
+async def test_a_young_artifact_stays_though_nothing_names_it_yet(story: Story) -> None:
+    await story.look()
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    for _ in range(2):
+        await story.look()
+        assert story.artifact(CODE) is not None
+        story.ticks.forward(299)
+
+
+async def test_what_is_verified_stays_while_something_newer_fails(story: Story) -> None:
+    await story.look()
+    story.code.failure = fails(reasons.SOURCE_NOT_FOUND)
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.ticks.forward(1000)
+    await story.look()
+    assert story.verdict == ("False", "SourceNotFound")
+    assert story.cluster.status["source"]["digest"] == digest_of(CODE)
+    assert story.artifact() is not None
+
+
+async def test_artifacts_of_somebody_else_are_never_deleted(story: Story) -> None:
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    labels = {**manifest["metadata"]["labels"], names.ARTIFACT_LABEL: "00000000"}
+    story.secrets.put("theirs", {}, labels=labels)
+    story.ticks.forward(1000)
+    await story.look()
+    assert story.secrets.data_of("theirs") == {}
+
+
+async def test_one_that_is_gone_is_forgotten_and_nothing_is_written(story: Story) -> None:
+    story.cluster.vanish()
+    assert await story.look() is None
+    assert story.cluster.writes == []
+
+
+# ---- what fails
+
+
+async def test_a_failure_is_said_with_what_to_do(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_NOT_FOUND)
+    assert await story.look() == pytest.approx(5, rel=0.2)
+    assert story.verdict == ("False", "SourceNotFound")
+    hint = reasons.SOURCE_NOT_FOUND.hint
+    assert story.condition["message"] == f"github.com says no. {hint}"
+    assert story.verdicts.reasons == ["SourceNotFound"]
+
+
+async def test_a_failure_is_tried_again_after_longer_and_longer(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_UNREACHABLE)
+    delays = []
+    for _ in range(9):
+        after = await story.look()
+        assert after is not None
+        delays.append(after)
+        fetches = story.code.fetches
+        assert await story.look() == pytest.approx(after)
+        assert story.code.fetches == fetches, "it is not due yet"
+        story.ticks.forward(after + 0.1)
+    assert delays[1] == pytest.approx(10, rel=0.2)
+    assert delays[2] == pytest.approx(20, rel=0.2)
+    assert delays[-1] <= 600
+    assert story.cluster.writes == ["status"], "the same is said once"
+    assert len(story.verdicts.seconds) == 1
+
+
+async def test_a_host_that_names_a_time_is_left_alone_until_then(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_RATE_LIMITED, after=1800)
+    after = await story.look()
+    assert after is not None
+    assert 1800 <= after <= 1800 * 1.2
+
+
+async def test_what_never_heals_is_not_tried_again_until_the_spec_changes(story: Story) -> None:
+    story.code.failure = fails(reasons.IMPORT_PATH_NOT_FOUND)
+    assert await story.look() is None
+    story.ticks.forward(10_000)
+    assert await story.look() is None
+    assert story.code.fetches == 1
+    story.code.failure = None
+    story.change("app.importPath", "main:app")
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_after_a_restart_each_failure_is_tried_once_and_not_written_again(
+    story: Story,
+) -> None:
+    story.code.failure = fails(reasons.IMPORT_PATH_NOT_FOUND)
+    await story.look()
+    story.start()
+    await story.look()
+    assert story.code.fetches == 2
+    assert story.cluster.writes == ["status"]
+
+
+async def test_a_verdict_that_somebody_removed_is_said_again_without_a_try(story: Story) -> None:
+    story.code.failure = fails(reasons.IMPORT_PATH_NOT_FOUND)
+    await story.look()
+    story.cluster.put({**story.cluster.body, "status": {}})
+    await story.look()
+    assert story.verdict == ("False", "ImportPathNotFound")
+    assert story.code.fetches == 1
+
+
+async def test_what_the_api_server_refuses_is_said(story: Story) -> None:
+    story.secrets.refusal = Refused(403, "Forbidden", "exceeded quota: secrets=10")
+    assert await story.look() is not None
+    assert story.verdict == ("False", "ApiRefused")
+    assert "exceeded quota" in story.condition["message"]
+
+
+async def test_a_busy_api_server_is_the_queues_business(story: Story) -> None:
+    story.secrets.refusal = Refused(429, "TooManyRequests", "later")
+    with pytest.raises(Refused, match="429"):
+        await story.look()
+    assert story.cluster.writes == []
+
+
+# ---- credentials
+
+
+async def test_a_credential_goes_to_whoever_fetches_and_nowhere_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    story = Story(tmp_path, WITH_SECRET)
+    story.secrets.put("git-token", CREDENTIAL)
+    story.code.failure = fails(reasons.SOURCE_UNAUTHORIZED)
+    await story.look()
+    assert story.code.credential == CREDENTIAL
+    memory = vars(story.controller._retries)
+    seen = repr((story.cluster.body, memory, caplog.text))
+    assert "SourceUnauthorized" in seen
+    assert TOKEN.decode() not in seen
+
+
+async def test_without_a_reference_no_secret_is_asked_for(story: Story) -> None:
+    await story.look()
+    assert story.code.credential is None
+    assert "git-token" not in story.secrets.asked
+
+
+async def test_creating_the_secret_brings_the_next_try(tmp_path: Path) -> None:
+    story = Story(tmp_path, WITH_SECRET)
+    after = await story.look()
+    assert story.verdict == ("False", "SecretNotFound")
+    assert "git-token" in story.condition["message"]
+    assert after is not None
+    assert after <= 5
+    story.secrets.put("git-token", CREDENTIAL)
+    assert await story.look() is None
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_repairing_the_secret_brings_the_next_try_long_before_it_is_due(
+    tmp_path: Path,
+) -> None:
+    story = Story(tmp_path, WITH_SECRET)
+    story.secrets.put("git-token", {**CREDENTIAL, "token": b"old"})
+    story.code.failure = fails(reasons.SOURCE_UNAUTHORIZED, after=3000)
+    assert await story.look() == 5
+    assert await story.look() == 5
+    assert story.code.fetches == 1
+    story.code.failure = None
+    story.secrets.put("git-token", CREDENTIAL)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_no_secret_is_polled_for_what_none_can_heal(tmp_path: Path) -> None:
+    story = Story(tmp_path, WITH_SECRET)
+    story.secrets.put("git-token", CREDENTIAL)
+    story.code.failure = fails(reasons.SOURCE_UNSAFE)
+    assert await story.look() is None
+
+
+# ---- while it lasts
+
+
+async def test_what_takes_long_is_told_of(story: Story) -> None:
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.cluster.written.wait()
+    assert story.verdict == ("Unknown", "FetchingSource")
+    story.code.gate.set()
+    await looking
+    assert story.verdict == ("True", "Verified")
+    assert story.cluster.writes == ["status", "status"]
+
+
+async def test_what_is_not_wanted_any_more_is_not_waited_for(story: Story) -> None:
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.cluster.written.wait()
+    story.change("source.git.commit", OTHER_COMMIT)
+    assert await asyncio.wait_for(looking, 10) == 0.0
+    assert story.code.cancelled
+    assert story.verdict == ("Unknown", "FetchingSource")
+    assert story.code.folder is not None
+    assert story.code.folder.parent == story.work
+    assert list(story.work.iterdir()) == []
+
+
+async def test_a_change_of_scaling_does_not_disturb_it(story: Story) -> None:
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.cluster.written.wait()
+    story.change("scaling", {"maxReplicas": 3})
+    story.cluster.looked.clear()
+    await story.cluster.looked.wait()
+    story.code.gate.set()
+    await looking
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_a_repeated_failure_is_not_hidden_by_its_next_try(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_UNREACHABLE)
+    after = await story.look()
+    assert after is not None
+    story.ticks.forward(after + 1)
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.code.begun.wait()
+    story.cluster.looked.clear()
+    await story.cluster.looked.wait()
+    assert story.verdict == ("False", "SourceUnreachable")
+    story.code.gate.set()
+    await looking
+    assert story.cluster.writes == ["status"]
