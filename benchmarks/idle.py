@@ -13,7 +13,7 @@ from benchmarks.report import Figure, report
 from benchmarks.scale import MIB
 from cluster.control_plane import ControlPlane
 from tests.api.operator_process import OperatorProcess, until
-from tests.api.world import FakeKubeRay, World, fake_app, modeldeployment
+from tests.api.world import FakeKubeRay, World, deploy, fake_app, modeldeployment
 
 WATCHED_SECONDS = 120.0
 LIMIT_MIB, LIMIT_PERCENT = 128.0, 1.0
@@ -28,7 +28,7 @@ def main() -> None:
         world = World(control_plane)
         world.install_ours()
         world.install_kuberay()
-        world.apply(kinds.MODELDEPLOYMENT, modeldeployment("default"))
+        deploy(world, modeldeployment("default"))
         log, probe = Path(folder) / "operator.log", f"--probe-url={app.url}"
         with OperatorProcess(control_plane.kubeconfig, log, probe) as operator:
             until(lambda: world.list(kinds.RAYSERVICE, "default"), "a RayService")

@@ -107,12 +107,7 @@ def modeldeployments(count: int) -> Iterator[dict[str, Any]]:
             "kind": "ModelDeployment",
             "metadata": {"name": f"model-{number:04}", "namespace": "default"},
             "spec": {
-                "source": {
-                    "git": {
-                        "repository": "https://github.com/example/serving",
-                        "commit": f"{number:040x}",
-                    }
-                },
+                "source": {"image": {}},  # so that no source controller has a part in it
                 "app": {"importPath": "app:build"},
                 "model": {"id": f"model-{number:04}", "source": "path:///models/some"},
                 "runtime": {"image": "registry.example/ray:1"},

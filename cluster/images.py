@@ -71,6 +71,7 @@ IMAGES = {
             ROOT / "operator/Dockerfile",
             (
                 ROOT / "operator/bastaix",
+                ROOT / "crds",
                 ROOT / "pyproject.toml",
                 ROOT / "README.md",
                 ROOT / "requirements/operator.txt",

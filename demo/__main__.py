@@ -22,9 +22,9 @@ def main() -> None:
         images = built.result()
     with progress.step("installing the operator with its Helm chart"):
         steps.install_operator(images["operator"])
-    with progress.step("pushing serve_apps/vllm_openai to the Git host in the cluster"):
-        commit = steps.publish("vllm_openai", progress)
-    with progress.step(f"namespace {NAMESPACE}, the model on a volume"):
+    with progress.step("pushing serve_apps to a private repository in the cluster"):
+        commit = steps.publish(progress)
+    with progress.step(f"namespace {NAMESPACE}, the repository's token, the model on a volume"):
         steps.prepare_namespace(NAMESPACE)
     progress.say(f"applying demo/smollm2.yaml at commit {commit}")
     steps.apply(steps.MODEL, NAMESPACE=NAMESPACE, COMMIT=commit, IMAGE=images["ray"])
@@ -46,7 +46,7 @@ In the cluster the URL is http://{NAME}.{NAMESPACE}.svc/v1 ; from this machine {
 Try next:
   export KUBECONFIG={paths.KUBECONFIG} PATH={programs.path("kubectl").parent}:$PATH
   kubectl get md -n {NAMESPACE}                       # what the operator says of it
-  kubectl describe md {NAME} -n {NAMESPACE}
+  kubectl describe md {NAME} -n {NAMESPACE}           # SourceVerified: what is served, by digest
   kubectl patch md {NAME} -n {NAMESPACE} --type merge -p '{{"spec":{{"suspend":true}}}}'
   make cluster-status, make cluster-down
 """

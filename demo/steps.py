@@ -18,6 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "demo/smollm2.yaml"
 RELEASE = "bastaix"
 SYSTEM_NAMESPACE = "bastaix-system"
+REPOSITORY = "private/serving"
+CREDENTIAL = "git-token"
+# The Git host is in the cluster and without TLS, both of which the installer must allow by name.
+GIT_HOST = [{"host": githost.HOST, "http": True, "private": True}]
 
 
 def install_operator(image: str, *values: str) -> None:
@@ -28,6 +32,7 @@ def install_operator(image: str, *values: str) -> None:
         *("upgrade", "--install", RELEASE, ROOT / "charts/bastaix"),
         *("--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
         *("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"),
+        *("--set-json", f"source.allowedHosts={json.dumps(GIT_HOST)}"),
         *(word for value in values for word in ("--set", value)),
         KUBECONFIG=str(paths.KUBECONFIG),
     )
@@ -41,14 +46,25 @@ def uninstall_operator() -> None:
     )
 
 
-def publish(app: str, progress: Progress) -> str:
-    """Push serve_apps/<app> to the Git host in the cluster; the full commit is returned."""
+def publish(progress: Progress) -> str:
+    """Push serve_apps to a private repository of the cluster's Git host; gives the full commit."""
     githost.deploy(progress)
-    return githost.push(ROOT / "serve_apps" / app, app)
+    return githost.push(ROOT, REPOSITORY, only="serve_apps")
+
+
+def credential(namespace: str) -> dict[str, Any]:
+    """The Secret that opens the private repository, to the host that it names and no other."""
+    user, password = githost.credential()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": CREDENTIAL, "namespace": namespace},
+        "stringData": {"hosts": githost.HOST, "username": user, "password": password},
+    }
 
 
 def prepare_namespace(name: str) -> None:
-    """A namespace that enforces Pod Security `restricted`, with the model on a volume."""
+    """A namespace that enforces Pod Security `restricted`, with credential and model in it."""
     namespace = {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -57,7 +73,7 @@ def prepare_namespace(name: str) -> None:
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
         },
     }
-    for manifest in (namespace, *model.volume(name)):
+    for manifest in (namespace, credential(name), *model.volume(name)):
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
 
 
@@ -70,8 +86,12 @@ def remove_namespace(name: str) -> None:
 
 def apply(template: Path, **values: str) -> None:
     """Apply a manifest after putting the values in the places that `${…}` marks."""
-    text = string.Template(template.read_text()).substitute(values)
+    text = filled(template, **values)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+
+def filled(template: Path, **values: str) -> str:
+    return string.Template(template.read_text()).substitute(values)
 
 
 def deployment(name: str, namespace: str) -> dict[str, Any]:

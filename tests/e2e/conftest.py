@@ -1,5 +1,6 @@
 """One node for all e2e tests: started once and left running; every namespace goes again."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -20,7 +21,7 @@ def real_node() -> Node:
     lifecycle.up(progress)
     images = dict(steps.built("ray", "operator", "githost", progress=progress))
     steps.install_operator(images["operator"])
-    return Node(images=images, echo_commit=steps.publish("echo", progress), progress=progress)
+    return Node(images=images, commit=steps.publish(progress), progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,7 @@ def namespace(real_node: Node) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:6]}"
     kubectl("create", "namespace", name)
     kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(steps.credential(name)))
     yield name
     kubectl("delete", "md", "--all", "-n", name)
     kubectl("delete", "namespace", name, "--timeout=180s")
@@ -43,7 +45,7 @@ def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
             ECHO,
             NAME=name,
             NAMESPACE=namespace,
-            COMMIT=real_node.echo_commit,
+            COMMIT=real_node.commit,
             IMAGE=real_node.images["ray"],
         )
         return Deployed(name, namespace, real_node.progress)

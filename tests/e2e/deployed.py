@@ -13,7 +13,7 @@ from demo.kubectl import kubectl
 @dataclass(frozen=True)
 class Node:
     images: dict[str, str]
-    echo_commit: str
+    commit: str
     progress: Progress
 
 

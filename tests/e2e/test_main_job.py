@@ -18,7 +18,7 @@ NAMESPACE, NAME = "test-main-job", "smollm2"
 @pytest.fixture(scope="module")
 def smollm2(real_node: Node) -> Iterator[Deployed]:
     """The demo's own deployment, from the demo's own file."""
-    commit = steps.publish("vllm_openai", real_node.progress)
+    commit = real_node.commit
     steps.prepare_namespace(NAMESPACE)
     try:
         steps.apply(steps.MODEL, NAMESPACE=NAMESPACE, COMMIT=commit, IMAGE=real_node.images["ray"])

@@ -59,7 +59,11 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         commit(tmp_path / "nothing", tmp_path / "git")
 
 
-def test_the_zip_of_a_commit_is_where_cgit_has_it() -> None:
-    assert githost.archive_url("echo", "c0ffee") == (
-        "http://git.git.svc/echo/snapshot/echo-c0ffee.zip"
-    )
+def test_one_folder_alone_can_be_committed_with_its_path(tmp_path: Path) -> None:
+    app(tmp_path / "whole/apps/echo")
+    app(tmp_path / "whole/other")
+    git_folder = tmp_path / "git"
+    git_folder.mkdir()
+    made = githost.commit(tmp_path / "whole", git_folder, only="apps")
+    listed = ["git", f"--git-dir={git_folder}", "ls-tree", "-r", "--name-only", made]
+    assert subprocess.check_output(listed, text=True).split() == ["apps/echo/app.py"]
