@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 import click
 
-from bastaix.kube.cluster import NoCluster
 from bastaix.settings import BadSetting, read, read_source
 
 
@@ -126,6 +125,8 @@ class _Unusable(click.ClickException):
 @contextmanager
 def _told() -> Iterator[None]:
     """What whoever starts a command can put right is told in one line."""
+    from bastaix.kube.cluster import NoCluster
+
     try:
         yield
     except (BadSetting, NoCluster) as error:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +145,10 @@ def _hosts(text: str) -> Mapping[str, HostRule]:
                 "source hosts must be HOST[:PORT][=http+private], with commas,"
                 f" and {entry!r} is not: no scheme, no path, no other words"
             )
+        if host.endswith((":80", ":443")):
+            raise BadSetting(
+                f"source hosts must name a host without the port that is its scheme's: {host!r}"
+            )
         if host in rules:
             raise BadSetting(f"source hosts must name each host once, and {host} stands twice")
         rules[host] = HostRule(http="http" in named, private="private" in named)
@@ -171,4 +176,8 @@ def _ca_file(text: str) -> Path | None:
         return None
     if not os.access(text, os.R_OK):
         raise BadSetting(f"source CA file must be a PEM file that can be read, not {text!r}")
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError as error:
+        raise BadSetting(f"source CA file must hold certificates as PEM: {text!r}") from error
     return Path(text)

@@ -29,8 +29,10 @@ from bastaix.source.controller import Controller
 from bastaix.source.policy import Policy
 from bastaix.source.retries import Retries
 
-BEYOND_FETCHING: Final = 120.0
+BEYOND_FETCHING: Final = 60.0
 """Seconds for all but the fetching: unpacking, checking, and the API server."""
+TURN_SECONDS: Final = 30.0
+"""More for each worker, since two archives at most are opened at once."""
 
 BEYOND_DEADLINE: Final = 30.0
 WORKSHOP: Final = "bastaix-source-"
@@ -65,7 +67,7 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         now=running.now,
         clock=time.monotonic,
     )
-    deadline = settings.policy.seconds + BEYOND_FETCHING
+    deadline = settings.policy.seconds + BEYOND_FETCHING + settings.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
         controller.reconcile, random=Random(), watcher=metrics, deadline=deadline
     )
@@ -87,17 +89,12 @@ class Pipeline:
         self._arrived = arrived
 
     async def verified(self, spec: Spec, credential: Credential | None, folder: Path) -> Artifact:
-        archive = await pipeline.fetched(spec.source, credential, self._policy, folder)
-        self._arrived(_size(archive))
-        selection, checks = pipeline.selection(spec.source), pipeline.checks(spec)
-        return await sandbox.open_archive(archive, selection, checks, folder=folder)
+        return await pipeline.verified(
+            spec, credential, self._policy, folder, arrived=self._arrived
+        )
 
     async def recheck(self, data: bytes, spec: Spec) -> Artifact:
         return await sandbox.recheck(data, pipeline.checks(spec))
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def real_node() -> Node:
     return Node(images=images, commit=steps.publish(progress), progress=progress)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def namespace(real_node: Node) -> Iterator[str]:
     """A fresh namespace that enforces Pod Security `restricted`; all in it goes at the end."""
     name = f"test-{uuid.uuid4().hex[:6]}"
@@ -36,7 +36,7 @@ def namespace(real_node: Node) -> Iterator[str]:
     kubectl("delete", "namespace", name, "--timeout=180s")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
     """Deploys the echo app under a name; it goes with its namespace."""
 
@@ -53,12 +53,17 @@ def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
     return deploy
 
 
+@pytest.fixture(scope="session")
+def echo(deploy_echo: Callable[[str], Deployed]) -> Deployed:
+    """One that all tests share which leave it as it is, or bring it back."""
+    deployed = deploy_echo("echo")
+    deployed.wait_ready()
+    return deployed
+
+
 @pytest.fixture
-def fresh_echo(
-    deploy_echo: Callable[[str], Deployed],
-) -> Iterator[Deployed]:
-    """A deployment for one test alone, gone after it, also when the test failed."""
+def fresh_echo(deploy_echo: Callable[[str], Deployed]) -> Iterator[Deployed]:
+    """A deployment for one test alone, told to go after it, also when the test failed."""
     deployed = deploy_echo(f"echo-{uuid.uuid4().hex[:5]}")
     yield deployed
     kubectl("delete", "md", deployed.name, "-n", deployed.namespace, "--ignore-not-found")
-    deployed.progress.wait("no Pod left", lambda: not deployed.listed("pods"), seconds=120)

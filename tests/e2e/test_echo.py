@@ -4,7 +4,6 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from tests.e2e.deployed import Deployed
 
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-
-
-@pytest.fixture(scope="module")
-def echo(deploy_echo: Callable[[str], Deployed]) -> Deployed:
-    deployed = deploy_echo("echo")
-    deployed.wait_ready()
-    return deployed
 
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,7 +63,8 @@ def test_kubectl_wait_understands_its_conditions(echo: Deployed) -> None:
         "wait", f"md/{echo.name}", "-n", echo.namespace, "--for=condition=Ready", "--timeout=5s"
     )
     found = steps.conditions(echo.read())
-    assert {kind for kind in found if found[kind]["status"] == "True"} == {"Ready", "Serving"}
+    true = {kind for kind in found if found[kind]["status"] == "True"}
+    assert true == {"Ready", "Serving", "SourceVerified"}
 
 
 def test_every_container_is_restricted_and_runs_as_uid_1000(echo: Deployed) -> None:

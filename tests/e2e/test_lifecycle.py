@@ -52,7 +52,7 @@ def test_suspend_frees_the_pods_and_resume_brings_the_same_revision_back(
         lambda: steps.conditions(deployed.read())["Ready"]["reason"] == "Suspended",
     )
     found = steps.conditions(deployed.read())
-    assert not [kind for kind in found if found[kind]["status"] == "True"]
+    assert [kind for kind in found if found[kind]["status"] == "True"] == ["SourceVerified"]
     assert deployed.address, "the name stays"
 
     deployed.patch({"suspend": False})

@@ -118,13 +118,6 @@ def test_repairing_the_secret_is_enough(
         )
 
 
-@pytest.fixture(scope="module")
-def echo(deploy_echo: Callable[[str], Deployed]) -> Deployed:
-    deployed = deploy_echo("echo-source")
-    deployed.wait_ready()
-    return deployed
-
-
 def test_the_artifact_is_immutable_owned_and_named_by_its_content(echo: Deployed) -> None:
     digest = echo.read()["status"]["source"]["digest"].removeprefix("sha256:")
     (artifact,) = echo.listed("secrets")

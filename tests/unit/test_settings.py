@@ -6,6 +6,7 @@ import pytest
 
 from bastaix.settings import BadSetting, read, read_policy, read_source
 from bastaix.source.policy import HostRule, Policy
+from tests.unit.source.fetching import certified
 
 
 def test_nothing_given_means_all_namespaces_and_the_usual_port() -> None:
@@ -65,8 +66,7 @@ def test_both_read_what_both_have() -> None:
 
 
 def test_what_may_be_reached_comes_from_the_environment(tmp_path: Path) -> None:
-    bundle = tmp_path / "ca.crt"
-    bundle.write_text("PEM")
+    _, bundle = certified(tmp_path, "DNS:git.corp")
     environment = {
         "BASTAIX_SOURCE_HOSTS": "git.git.svc=http+private, GHE.corp:8443=private,other.corp,",
         "BASTAIX_SOURCE_PROXY": "http://proxy.corp:3128/",
@@ -99,7 +99,9 @@ def test_what_may_be_reached_comes_from_the_environment(tmp_path: Path) -> None:
         ("PROXY", "http://proxy.corp:99999", "source proxy must be"),
         ("S3_ENDPOINT", "https://s3.corp/bucket", "source S3 endpoint must be"),
         ("GS_ENDPOINT", "gs://bucket", "source GS endpoint must be"),
+        ("HOSTS", "git.corp:443=private", "without the port"),
         ("CA_FILE", "/nowhere/ca.crt", "/nowhere/ca.crt"),
+        ("CA_FILE", __file__, "certificates as PEM"),
     ],
 )
 def test_what_cannot_be_used_of_a_policy_is_named(name: str, value: str, said: str) -> None:

@@ -219,6 +219,12 @@ DIGEST_MISMATCH: Final = Reason(
     "Pin the commit or sha256 that the host has now, if you trust what changed it.",
     "never",
 )
+SOURCE_INTERRUPTED: Final = Reason(
+    "SourceInterrupted",
+    "Opening the archive was cut short: the node had too little memory or processor just then.",
+    "If it lasts, give the source controller more of them (source.resources of the chart).",
+    "outside",
+)
 SOURCE_TOO_LARGE: Final = Reason(
     "SourceTooLarge",
     "The selected code, or the archive it comes in, is over the limit.",
@@ -324,6 +330,7 @@ ALL: Final = (
     SOURCE_FORBIDDEN,
     SOURCE_NOT_ARCHIVE,
     DIGEST_MISMATCH,
+    SOURCE_INTERRUPTED,
     SOURCE_TOO_LARGE,
     SOURCE_UNSAFE,
     SOURCE_INCOMPLETE,

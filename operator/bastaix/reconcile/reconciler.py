@@ -216,7 +216,12 @@ class Reconciler:
         manifest = {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
-            "metadata": {"namespace": name[0], "name": name[1]},
+            # the uid, so that it never lands on another object that has got the name since
+            "metadata": {
+                "namespace": name[0],
+                "name": name[1],
+                "uid": body["metadata"]["uid"],
+            },
             "status": wanted,
         }
         await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)

@@ -46,7 +46,8 @@ def read(text: str, name: str) -> list[Body]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name} line {mark.line + 1}" if mark else name
-        advice = f"; it looks like a template: {_RENDER}" if "{{" in text else ""
+        is_template = "{{" in text or "${" in text
+        advice = f"; it looks like a template: {_RENDER}" if is_template else ""
         raise Unusable(f"{where} is not YAML: {error.problem}{advice}") from None
     except (yaml.YAMLError, TypeError, ValueError, RecursionError):
         raise Unusable(f"{name} holds what JSON cannot say") from None
@@ -63,7 +64,10 @@ def _objects(document: Any, name: str) -> Iterator[Body]:
     if not isinstance(document, dict):
         raise Unusable(f"{name} has a document that is no object: it begins with no `kind:`")
     if document.get("kind") == "List":
-        for item in document.get("items") or ():
+        items = document.get("items") or ()
+        if not isinstance(items, list):
+            raise Unusable(f"{name} has a List whose items are no list")
+        for item in items:
             yield from _objects(item, name)
     else:
         yield document
@@ -73,11 +77,11 @@ def refuse_templates(body: Body) -> None:
     """A file that still has to be filled in says so, instead of failing on what it has there."""
     spec = body.get("spec")
     spec = spec if isinstance(spec, dict) else {}
+    app = spec.get("app")
     parts = {
         "metadata": body.get("metadata"),
-        "spec.source": spec.get("source"),
-        "spec.model": spec.get("model"),
-        "spec.runtime": spec.get("runtime"),
+        **{f"spec.{key}": value for key, value in spec.items() if key != "app"},
+        "spec.app.importPath": app.get("importPath") if isinstance(app, dict) else None,
     }
     for place, part in parts.items():
         for field, text in _texts(part, place):

@@ -1,5 +1,6 @@
 """What the API server asks of `metadata`, of which a CRD's schema says nothing."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ _FIELDS = (
     # which the API server writes, so that they are in what `kubectl get` gives
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"),
 )
+
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def violations(metadata: Any) -> Iterator[Violation]:
@@ -24,6 +28,9 @@ def violations(metadata: Any) -> Iterator[Violation]:
             yield unknown_field(f"metadata.{key}", _FIELDS)
         elif key in ("name", "namespace") and not isinstance(value, str | None):
             yield Violation(f"metadata.{key}", f"must be of type string, not {type_name(value)}")
+        elif key == "namespace" and value and not _NAMESPACE.fullmatch(value):
+            said = "must be lower-case letters, digits and '-', at most 63, not beginning with '-'"
+            yield Violation("metadata.namespace", said)
         elif key in ("labels", "annotations") and value is not None:
             yield from _texts(f"metadata.{key}", value)
 
@@ -35,4 +42,7 @@ def _texts(field: str, value: Any) -> Iterator[Violation]:
     for key, text in value.items():
         if not isinstance(text, str):
             said = f"must be of type string, not {type_name(text)}: put it in quotes"
+            yield Violation(f"{field}.{key}", said)
+        elif field == "metadata.labels" and not _LABEL.fullmatch(text):
+            said = "must be letters, digits, '-', '_' and '.', at most 63, with no sign at its ends"
             yield Violation(f"{field}.{key}", said)

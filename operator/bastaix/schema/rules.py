@@ -37,7 +37,8 @@ class Rules:
         if not any(_is_in(each, field) for each in wrong):
             for rule in schema.get("x-kubernetes-validations", ()):
                 if not self.keeps(rule["rule"], value):
-                    yield Violation(field + rule.get("fieldPath", ""), rule["message"])
+                    place = (field + rule.get("fieldPath", "")).removeprefix(".")
+                    yield Violation(place, rule["message"])
         for child, each, place in _children(schema, value, field):
             yield from self.violations(child, each, wrong, place)
 

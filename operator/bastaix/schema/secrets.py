@@ -12,9 +12,10 @@ Data = Mapping[str, bytes]
 def find(bodies: Iterable[Body], name: str, namespace: str) -> Data | None:
     """The data of a Secret; one without a namespace counts as of any."""
     for body in bodies:
-        metadata = body.get("metadata") or {}
-        is_it = body.get("kind") == "Secret" and metadata.get("name") == name
-        if is_it and metadata.get("namespace", namespace) == namespace:
+        metadata = body.get("metadata")
+        if body.get("kind") != "Secret" or not isinstance(metadata, dict):
+            continue
+        if metadata.get("name") == name and (metadata.get("namespace") or namespace) == namespace:
             return _data(body, name)
     return None
 

@@ -30,7 +30,12 @@ def is_public(address: str) -> bool:
 
 
 def is_literal(host: str) -> bool:
-    """An address in a URL's place of a name; no resolver is asked for it."""
+    """An address in a URL's place of a name; no resolver is asked for it.
+
+    No name ends in a number, but to some clients 127.1 and 0177.0.0.1 are addresses.
+    """
+    if host.rstrip(".").rpartition(".")[2].isdigit():
+        return True
     try:
         ip_address(host.strip("[]").partition("%")[0])
     except ValueError:

@@ -1,7 +1,8 @@
 """What the process that opens archives says, believed no more than an archive is.
 
-Should somebody take that process over, all he can do is have his archive refused, or have bytes
-taken for an artifact that he could have put into a repository.
+Should somebody take that process over, all he can do by its answer is have his archive refused,
+or have bytes taken for an artifact that he could have put into a repository. What else it could
+do is not bounded here: it is the same user, and only what that user may do keeps it in.
 """
 
 import json
@@ -49,7 +50,7 @@ def believed(answer: bytes, path: Path) -> Artifact:
         raise SourceFailure(reason, _line(said.get("message")))
     try:
         return _artifact(said, path)
-    except (LookupError, TypeError, ValueError, OSError):
+    except (LookupError, TypeError, ValueError, OverflowError, OSError):
         logger.error("opening an archive ended in an error of ours: %s", said)
         raise SourceFailure(
             reasons.SOURCE_UNSAFE,

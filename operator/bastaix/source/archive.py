@@ -41,7 +41,7 @@ def read_tree(file: BinaryIO, selection: Selection) -> Files:
     directory = read_directory(file)
     _check_commit(directory.comment, selection.commit)
     check_names(record.name for record in directory.records)
-    entries = _without_wrapper(directory.records)
+    entries = _entries(directory.records, selection)
     chosen = choose(entries, selection)
     if selection.commit:
         _check_submodules(file, directory, entries, chosen, selection)
@@ -81,8 +81,21 @@ def _check_commit(comment: bytes, commit: str | None) -> None:
         )
 
 
+def _entries(records: Sequence[Record], selection: Selection) -> list[tuple[str, Record]]:
+    """By their names from the top of the repository.
+
+    One folder at the top may be a wrapper or the code itself: what `path` names tells.
+    """
+    whole = [(record.name, record) for record in records]
+    bare = _without_wrapper(records)
+    inside = "/".join((*parts_of(selection.path), ""))
+    if any(name.startswith(inside) for name, _ in bare):
+        return bare
+    return whole if any(name.startswith(inside) for name, _ in whole) else bare
+
+
 def _without_wrapper(records: Sequence[Record]) -> list[tuple[str, Record]]:
-    """By their names from the top of the repository: most hosts put one folder around it."""
+    """Most hosts put one folder around it."""
     tops = {record.name.partition("/")[0] for record in records}
     if len(tops) != 1 or any(r.kind != "folder" and "/" not in r.name for r in records):
         return [(record.name, record) for record in records]

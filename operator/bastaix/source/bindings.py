@@ -68,6 +68,8 @@ def read(module: ast.Module) -> Bindings:
     for node in ast.walk(module):
         if isinstance(node, ast.Global):
             found.maybe.update(node.names)
+        if isinstance(node, ast.Name) and node.id == "__path__":
+            found.maybe.add(node.id)  # whatever is done with it, here or by whom it is given
         found.dynamic = found.dynamic or _dynamic(node)
     if "__getattr__" in found.all:
         found.dynamic = "it defines __getattr__"
@@ -161,6 +163,8 @@ def _export(found: Bindings, node: ast.AST) -> None:
             found.exports_dynamic |= texts is None
         case ast.Attribute(value=ast.Name(id="__all__")):  # __all__.append(…)
             found.exports_dynamic = True
+        case ast.ImportFrom(names=names) if any(each.name == "__all__" for each in names):
+            found.exports_dynamic = True
 
 
 def _texts(value: ast.expr) -> set[str] | None:
@@ -181,6 +185,15 @@ def _dynamic(node: ast.AST) -> str | None:
             return f"line {node.lineno} calls {name}()"
         case ast.Call(func=ast.Name(id=("vars" | "locals") as name), args=[]):
             return f"line {node.lineno} calls {name}()"
-        case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
+        case ast.Attribute(value=ast.Name(id="sys" | "_sys"), attr="modules"):
             return f"line {node.lineno} uses sys.modules"
+        case ast.ImportFrom(module="sys", names=names) if any(n.name == "modules" for n in names):
+            return f"line {node.lineno} uses sys.modules"
+        case ast.Call(
+            func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Name(id="__name__"), *_],
+        ):
+            return f"line {node.lineno} imports the module itself"
+        case ast.Name(id="global_enum") | ast.Attribute(attr="global_enum"):
+            return f"line {node.lineno} makes names of an enum's members"
     return None

@@ -9,6 +9,7 @@ is kept, logged or put into an exception.
 """
 
 import asyncio
+import errno
 import logging
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -37,6 +38,9 @@ PROGRESS_SECONDS: Final = 1.0
 SECRET_POLL_SECONDS: Final = 5.0
 TRANSIENT: Final = frozenset({409, 429, 500, 502, 503, 504})
 """Of no interest to anybody: somebody was faster, or the API server has too much to do."""
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.EAGAIN})
+"""No disk, memory, files or processes left to work with."""
 
 Case = tuple[int, str, str]
 """Generation, verification key and version of the credential: all that a verdict depends on."""
@@ -114,16 +118,21 @@ class Controller:
         secret = md.spec.source.secret
         if secret is None:
             return ""
-        metadata = await self._secrets.metadata((md.namespace, secret))
+        try:
+            metadata = await self._secrets.metadata((md.namespace, secret))
+        except Refused as refusal:
+            if refusal.status in TRANSIENT:
+                raise
+            return "refused"  # so is reading it, and then it is said
         return str(metadata["resourceVersion"]) if metadata else "absent"
 
     async def _attempt(self, md: ModelDeployment, case: Case) -> float | None:
         began = self._clock()
         try:
             verdict = await self._verdict(md, case)
+            md = await self._refreshed(md)
         except Superseded:
             return 0.0
-        md = await self._refreshed(md)
         if isinstance(verdict, Artifact):
             self._retries.forget((md.namespace, md.name))
             await self._report(md, verdicts.verified(md, case[1], verdict, self._now()))
@@ -143,6 +152,13 @@ class Controller:
                 raise
             denied = SourceFailure(reasons.API_REFUSED, shortened(f"what must be done: {refusal}"))
             return self._retries.remember((md.namespace, md.name), case, denied)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            logger.warning("%s/%s: there is no room to work: %s", md.namespace, md.name, error)
+            message = f"the source controller has no room to work: {error.strerror}"
+            cut = SourceFailure(reasons.SOURCE_INTERRUPTED, message)
+            return self._retries.remember((md.namespace, md.name), case, cut)
 
     async def _obtain(self, md: ModelDeployment) -> Artifact:
         """The artifact, checked and kept: of what is held, else of what is fetched."""
@@ -203,10 +219,13 @@ class Controller:
             raise Superseded
 
     async def _refreshed(self, md: ModelDeployment) -> ModelDeployment:
-        """With the status that there is by now; the spec stays the one that was verified."""
+        """With the status that there is by now; the spec stays the one that was verified.
+
+        Superseded when it is gone: another of its name must not be given its verdict.
+        """
         body = await self._cluster.read(MODELDEPLOYMENT, (md.namespace, md.name))
         if body is None or body["metadata"]["uid"] != md.uid:
-            return md
+            raise Superseded
         return replace(md, status=body.get("status") or {})
 
     async def _report(self, md: ModelDeployment, wanted: verdicts.Status) -> None:
@@ -216,7 +235,7 @@ class Controller:
         manifest = {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
-            "metadata": {"namespace": md.namespace, "name": md.name},
+            "metadata": {"namespace": md.namespace, "name": md.name, "uid": md.uid},
             "status": wanted,
         }
         await self._cluster.apply_status(MODELDEPLOYMENT, manifest)

@@ -61,7 +61,9 @@ def read_keys(data: Secret, host: str) -> Keys:
 
 
 def _allow(data: Secret, host: str) -> None:
-    listed = re.split(r"[\s,]+", _text(data, "hosts").lower())
+    listed = [
+        each.removesuffix(":443") for each in re.split(r"[\s,]+", _text(data, "hosts").lower())
+    ]
     if host.lower() not in listed:
         raise SourceFailure(
             reasons.SECRET_HOST_NOT_ALLOWED,

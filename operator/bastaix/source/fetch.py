@@ -49,7 +49,7 @@ async def fetch(
     try:
         async with asyncio.timeout(policy.seconds):
             return await trip.run(into)
-    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+    except (aiohttp.ClientError, ConnectionError, TimeoutError, UnicodeError) as error:
         message = transport.trouble(error, trip.url, policy)
         raise SourceFailure(reasons.SOURCE_UNREACHABLE, f"{address.what}: {message}") from error
 

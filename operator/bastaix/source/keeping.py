@@ -72,6 +72,9 @@ class Artifacts:
         metadata, data = await self._secrets.metadata(name), await self._secrets.data(name)
         if metadata is None or data is None:
             raise SourceFailure(reasons.NOT_OWNED, f"Secret {name[1]} came and went", after=1.0)
+        if _is_former(md, metadata):
+            former = f"the {names.KIND} that had this name before"
+            raise SourceFailure(reasons.NOT_OWNED, f"Secret {name[1]} of {former} is to be removed")
         if not _ours(md, metadata) or _held(data) != Held(artifact.data, artifact.digest):
             raise SourceFailure(
                 reasons.NOT_OWNED, f"Secret {name[1]} exists and is not this artifact"
@@ -159,5 +162,16 @@ def _held(data: Mapping[str, bytes]) -> Held | None:
 
 
 def _ours(md: ModelDeployment, metadata: Metadata) -> bool:
+    return _controller(metadata).get("uid") == md.uid
+
+
+def _is_former(md: ModelDeployment, metadata: Metadata) -> bool:
+    """Of a ModelDeployment of this name that is no more: what it owned goes soon."""
+    owner = _controller(metadata)
+    named = owner.get("kind") == names.KIND and owner.get("name") == md.name
+    return named and not _ours(md, metadata)
+
+
+def _controller(metadata: Metadata) -> Mapping[str, Any]:
     owners = metadata.get("ownerReferences") or ()
-    return any(each.get("controller") and each.get("uid") == md.uid for each in owners)
+    return next((each for each in owners if each.get("controller")), {})

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from yarl import URL
 
@@ -30,6 +31,9 @@ _ADDRESS: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])/([^
 _REGION: Final = re.compile(r"s3[.-](?:dualstack\.)?([a-z]+-[a-z0-9-]+-[0-9])\.amazonaws\.com")
 _PAUSE: Final = {reasons.SOURCE_RATE_LIMITED: 60.0}
 _CHILD: Final = (sys.executable, "-I", "-m", "bastaix.source.object_child")
+_AT_ONCE: Final = 2
+"""Each takes some 60 MiB, which the chart's limit has room for."""
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 # Nothing but what is asked for: no credentials, endpoints or proxies of the machine.
 _ENVIRONMENT: Final = {
     "AWS_CONFIG_FILE": "/dev/null",
@@ -101,6 +105,7 @@ def _request(
         "trust": _trust(policy.ca_file, _trust_file(into)),
         "into": str(into),
         "max_bytes": policy.max_bytes,
+        "seconds": policy.seconds,
     }
 
 
@@ -110,16 +115,28 @@ def _trust_file(into: Path) -> Path:
 
 def _trust(ca_file: Path | None, joined: Path) -> str | None:
     """The S3 client takes one file of authorities alone: the system's, or both in one."""
-    system = ssl.get_default_verify_paths().cafile
     if ca_file is None:
-        return system
+        return _system_file()
+    system = _system_file()
     known = Path(system).read_bytes() if system else b""
     joined.write_bytes(known + b"\n" + ca_file.read_bytes())
     return str(joined)
 
 
+def _system_file() -> str | None:
+    """Debian keeps it where Python does not look."""
+    places = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
+    return next((place for place in places if place and Path(place).exists()), None)
+
+
 async def _asked(request: Mapping[str, Any], seconds: float) -> bytes:
     """The line that the process says; what it does not say in time, it says no more."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
+    async with turns:
+        return await _told(request, seconds)
+
+
+async def _told(request: Mapping[str, Any], seconds: float) -> bytes:
     process = await asyncio.create_subprocess_exec(
         *_CHILD,
         stdin=asyncio.subprocess.PIPE,

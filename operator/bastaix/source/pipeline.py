@@ -3,6 +3,7 @@
 Here is the order alone; each step says for itself why it cannot go on.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bastaix.api import reasons
@@ -16,10 +17,22 @@ from bastaix.source.hosts import Address
 from bastaix.source.policy import Policy
 
 
-async def verified(spec: Spec, secret: Secret | None, policy: Policy, folder: Path) -> Artifact:
-    """The artifact of a source with code to fetch; `folder` is private, and empty at the end."""
+async def verified(
+    spec: Spec,
+    secret: Secret | None,
+    policy: Policy,
+    folder: Path,
+    *,
+    arrived: Callable[[int], None] | None = None,
+) -> Artifact:
+    """The artifact of a source with code to fetch; `folder` is private, and empty at the end.
+
+    `arrived` is told the bytes of the archive as it came.
+    """
     archive = await fetched(spec.source, secret, policy, folder)
     try:
+        if arrived is not None:
+            arrived(archive.stat().st_size)
         return await sandbox.open_archive(
             archive, selection(spec.source), checks(spec), folder=folder
         )

@@ -49,6 +49,9 @@ def refusal(address: Address, answer: Answer, now: datetime) -> SourceFailure:
         return SourceFailure(reason, f"{address.what}: {host} {message}")
     if status == 401:
         return unauthorized(address, answer)
+    if status == 407:
+        message = f"the proxy before {host} asks for a credential, and cannot be given one"
+        return _failure(reasons.SOURCE_UNREACHABLE, address, message)
     if status in (404, 410):
         return _missing(address, answer)
     if status == 403 and "x-github-sso" in answer.headers:
@@ -119,7 +122,7 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return _bounded(float(text))
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return _bounded((date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 

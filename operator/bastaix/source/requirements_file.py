@@ -107,7 +107,10 @@ def _unmet(text: str, holding: Holding) -> str | None:
             return None
         # which build of a version the image holds (+cu130) is not known
         wanted = SpecifierSet(re.sub(r"\+[A-Za-z0-9._-]+", "", str(requirement.specifier)))
-        return None if wanted.contains(version, prereleases=True) else f"{name} {version}"
+        if wanted.contains(version, prereleases=True):
+            return None
+        by = f" by {holding.ray_by}" if holding.ray_by and name == "ray" else ""
+        return f"{name} {version}{by}"
     except (ValueError, LookupError, RecursionError):
         return None
 

@@ -36,6 +36,8 @@ class Holding:
     machine: str = "x86_64"
     declared_ray: str = RAY_VERSION
     """What spec.runtime.rayVersion says, or its default."""
+    ray_by: str = ""
+    """What alone says which Ray the image holds, where its tag does not."""
 
 
 def holding(image: str | None, ray_version: str | None) -> Holding:
@@ -43,7 +45,8 @@ def holding(image: str | None, ray_version: str | None) -> Holding:
     image, declared = image or DEFAULT_IMAGE, ray_version or RAY_VERSION
     tag = _RAYS_OWN.search(image)
     if tag is None:
-        return Holding(image=image, versions={"ray": declared}, declared_ray=declared)
+        by = "runtime.rayVersion" if ray_version else "the default of runtime.rayVersion"
+        return Holding(image=image, versions={"ray": declared}, declared_ray=declared, ray_by=by)
     python = _PYTHON.search(tag["rest"])
     bundled = _RAY_LLM.get(tag["ray"], {}) if tag["name"] == "ray-llm" else {}
     return Holding(

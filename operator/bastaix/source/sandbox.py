@@ -30,6 +30,9 @@ _AT_ONCE: Final = 2
 _LONGEST_ANSWER: Final = 256 * 1024
 _CHILD: Final = ("-I", "-m", "bastaix.source.unpack")
 
+_FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGALRM})
+"""Its own limits end it otherwise; so does the kernel when the node's memory is used up."""
+
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
@@ -107,7 +110,7 @@ async def _asked(
 
 
 async def _run(request: bytes, seconds: float, folder: Path) -> bytes:
-    """The one line that the process says; nothing when it ends otherwise, or not in time."""
+    """The one line that the process says; nothing when its limits or its own fault ended it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *_CHILD,
@@ -130,11 +133,20 @@ async def _run(request: bytes, seconds: float, folder: Path) -> bytes:
             if await process.wait() == 0:
                 return answer
         logger.warning("opening an archive ended with status %s", process.returncode)
-    except (TimeoutError, ValueError):  # the latter: a line without an end
-        logger.warning("opening an archive did not end in time, or said too much")
+        if process.returncode in _FROM_OUTSIDE:
+            raise _interrupted("opening the archive was ended by the node")
+    except TimeoutError as error:
+        # its own limit of processor time is far below: it did not get to work
+        raise _interrupted(f"opening the archive was not done within {seconds:.0f} s") from error
+    except ValueError:  # a line without an end
+        logger.warning("opening an archive said too much")
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return b""
+
+
+def _interrupted(message: str) -> SourceFailure:
+    return SourceFailure(reasons.SOURCE_INTERRUPTED, message)

@@ -12,7 +12,9 @@ from bastaix.source.wording import listed
 _LFS_BEGINNING: Final = b"version https://git-lfs.github.com/spec/"
 _LFS_LONGEST: Final = 1024
 _NAMED: Final = 5
-_SUBMODULE_PATH: Final = re.compile(r"^\s*path\s*=\s*(.*?)\s*$", re.MULTILINE)
+_SUBMODULE_PATH: Final = re.compile(
+    r"^\s*path\s*=\s*\"?([^\"#;\n]*?)/?\"?\s*(?:[#;].*)?$", re.MULTILINE | re.IGNORECASE
+)
 
 
 def check_submodules(empty: Collection[str], modules: bytes | None) -> None:

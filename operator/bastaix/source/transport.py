@@ -93,12 +93,14 @@ def trouble(error: Exception, url: URL, policy: Policy) -> str:
     """In one line of our own, and what the TLS library says of a certificate."""
     host = netloc(url)
     match error:
+        case aiohttp.ConnectionTimeoutError():
+            return f"{host} takes no connection within {CONNECT_SECONDS:.0f} s"
         case asyncio.TimeoutError():
             return f"{host} was not done within {policy.seconds:.0f} s"
         case aiohttp.ClientConnectorCertificateError():
             said = getattr(error.certificate_error, "verify_message", "") or "not valid"
             return f"{host} has a certificate that is not trusted: {said}"
-        case aiohttp.ClientConnectorDNSError():
+        case aiohttp.ClientConnectorDNSError() | UnicodeError():  # the latter: it cannot have one
             return f"{host} is a name without an address"
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return f"the proxy does not lead to {host}"

@@ -44,6 +44,7 @@ def main() -> None:
 def _confine(limits: dict[str, int]) -> None:
     """Before anything untrusted is opened, and for good: soft and hard limits are the same.
 
+    But that of processor time: at the hard one a process is killed as by a node without memory.
     A file may grow a little beyond an artifact, no further process can be started, and when
     nobody is left to end this, it ends itself.
     """
@@ -58,7 +59,7 @@ def _confine(limits: dict[str, int]) -> None:
     ):
         allowed = resource.getrlimit(what)[1]
         most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(what, (most, most + 1 if what == resource.RLIMIT_CPU else most))
 
 
 def _verified(request: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ IMAGE = "registry.example/bastaix/operator"
 Manifest = dict[str, Any]
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """A loader that refuses a key given twice, as the API server does."""
+class UniqueKeys(yaml.CSafeLoader):
+    """A fast loader that refuses a key given twice, as the API server does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -33,7 +34,9 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@cache
 def helm(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run once with the same arguments: many tests look at the same rendering."""
     command = [str(programs.path("helm")), *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
 

@@ -121,13 +121,13 @@ def test_exceptions_for_hosts_arrive_as_they_are_given() -> None:
         {"host": "git.git.svc", "http": True, "private": True},
         {"host": "ghe.corp:8443", "private": True},
         {"host": "other.corp"},
-        {"host": "[fd00::1]:80", "http": True},
+        {"host": "[fd00::1]:8080", "http": True},
     ]
     assert policy({"allowedHosts": hosts}).hosts == {
         "git.git.svc": HostRule(http=True, private=True),
         "ghe.corp:8443": HostRule(private=True),
         "other.corp": HostRule(),
-        "[fd00::1]:80": HostRule(http=True),
+        "[fd00::1]:8080": HostRule(http=True),
     }
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from bastaix import check
+from bastaix.cli import main
 from bastaix.schema.documents import Unusable
 from tests.fakes.git_hosts import COMMIT, TOKEN, FakeGitea
 from tests.unit.bodies import MD, with_field
@@ -305,18 +307,30 @@ async def test_the_command_ends_with_0_1_or_2(tmp_path: Path, tree: Path) -> Non
     code, out, _ = await command("-", "--offline", str(tree), stdin=bad)
     assert code == 1
     assert out.splitlines()[-1].startswith("PathNotFound: ")
-    for unusable in (
-        b"kind: ConfigMap",
-        b"a: [",
-        b"\xff",
-        good.replace(COMMIT[:8].encode(), b"${C}"),
-    ):
-        code, _, err = await command("-", "--offline", str(tree), stdin=unusable)
-        assert code == 2
-        assert err.splitlines()[-1].startswith("Error: ")
+    code, _, err = await command("-", "--offline", str(tree), stdin=b"\xff")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("Error: ")
 
 
-async def test_the_operator_does_not_load_it() -> None:
-    code = "import sys, bastaix.cli; sys.exit('bastaix.check' in sys.modules)"
+@pytest.mark.parametrize("text", ["kind: ConfigMap", "a: [", "", "kind: List\nitems: 3"])
+def test_a_file_that_cannot_be_used_is_told_in_a_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.yaml").write_text(text)
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "model.yaml")])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_file_that_is_not_filled_in_is_told_in_a_line(tmp_path: Path) -> None:
+    file = written(tmp_path, body(spec__source__git__commit="${COMMIT}"))
+    result = CliRunner().invoke(main, ["check", str(file)])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("part", "other"), [("cli", "bastaix.check"), ("check", "kubernetes"), ("cli", "kubernetes")]
+)
+async def test_each_part_is_loaded_by_its_command_alone(part: str, other: str) -> None:
+    code = f"import sys, bastaix.{part}; sys.exit('{other}' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
     assert await process.wait() == 0

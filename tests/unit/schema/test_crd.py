@@ -86,6 +86,32 @@ def test_a_null_is_absent() -> None:
     assert said(body, None) == ["spec.app: Required value"]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "is_right"),
+    [
+        ({"namespace": "demo-1"}, True),
+        ({"namespace": None}, True),
+        ({"namespace": "Demo"}, False),
+        ({"namespace": "-demo"}, False),
+        ({"namespace": "d" * 64}, False),
+        ({"labels": {"a": "", "b": "v1.2_x"}}, True),
+        ({"labels": {"a": "two words"}}, False),
+        ({"labels": {"a": "end-"}}, False),
+        ({"labels": {"a": "x" * 64}}, False),
+        ({"annotations": {"a": "two words"}}, True),
+    ],
+)
+def test_checks_what_of_metadata_no_schema_does(metadata: dict[str, Any], is_right: bool) -> None:
+    found = said({**MINIMAL, "metadata": {**MINIMAL["metadata"], **metadata}}, None)
+    assert (found == []) == is_right
+
+
+def test_names_a_field_without_a_dot_before_it(rules: Rules) -> None:
+    body = copy.deepcopy(MINIMAL)
+    with_field(body, "metadata.name", "A_b")
+    assert [violation.split(":")[0] for violation in said(body, rules)] == ["spec"]
+
+
 def test_does_not_repeat_what_may_be_a_credential(rules: Rules) -> None:
     body = copy.deepcopy(MINIMAL)
     with_field(body, "spec.source.git.repository", "https://me:hunter2@g.dev/a")

@@ -1,5 +1,7 @@
 """What is read from a file, and why one cannot be."""
 
+from typing import Any
+
 import pytest
 
 from bastaix.schema.documents import Unusable, read, refuse_templates
@@ -28,6 +30,8 @@ def test_takes_anchors_and_merges() -> None:
 UNUSABLE = [
     ("a: [", "f line 1 is not YAML"),
     ("a: {{ .Values.a }}", "it looks like a template: fill it in first"),
+    ("a: {b: ${B}}", "it looks like a template: fill it in first"),
+    ("kind: List\nitems: 3", "f has a List whose items are no list"),
     ("a: 1\na: 2", "f line 2 is not YAML: the key 'a' stands twice"),
     ("- a", "f has a document that is no object"),
     ("a: &a [*a]", "f holds what JSON cannot say"),
@@ -54,6 +58,19 @@ def test_a_template_is_to_be_filled_in(text: str) -> None:
         refuse_templates(body)
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"app": {"importPath": "${APP}"}}, r"spec\.app\.importPath"),
+        ({"scaling": {"minReplicas": "${MIN}"}}, r"spec\.scaling\.minReplicas"),
+        ({"resources": {"gpu": {"count": "$(GPUS)"}}}, r"spec\.resources\.gpu\.count"),
+    ],
+)
+def test_so_is_one_in_any_field_that_is_not_the_apps(spec: dict[str, Any], field: str) -> None:
+    with pytest.raises(Unusable, match=rf"^{field} has the placeholder"):
+        refuse_templates({"spec": spec})
+
+
 def test_what_the_app_gets_may_look_like_a_template() -> None:
     env = [{"name": "A", "value": "$(B) ${C}"}]
     source = {"git": {"archiveURL": "https://g.dev/{commit}.zip", "exclude": ["$*", "{a,b}"]}}
@@ -77,6 +94,11 @@ def test_a_secret_of_another_name_or_namespace_is_not_the_one() -> None:
     assert find([SECRET], "u", "demo") is None
     assert find([SECRET], "t", "other") is None
     assert find([{**SECRET, "kind": "ConfigMap"}], "t", "demo") is None
+
+
+def test_what_is_no_secret_is_passed_over() -> None:
+    others = [{"kind": "Secret"}, {"kind": "Secret", "metadata": "t"}]
+    assert find([*others, SECRET], "t", "demo") == find([SECRET], "t", "demo") is not None
 
 
 def test_a_secret_that_is_encrypted_is_not_repeated() -> None:

@@ -91,6 +91,8 @@ class FakeSecrets:
     asked: list[str] = field(default_factory=list)
     refusal: Refused | None = None
     """What the next create is answered with."""
+    forbidden: Refused | None = None
+    """What it is answered with to look at a credential or an artifact."""
     _version: int = 0
 
     def put(
@@ -110,11 +112,13 @@ class FakeSecrets:
 
     async def metadata(self, name: Name) -> Mapping[str, Any] | None:
         self.asked.append(name[1])
+        self._demand_allowed()
         found = self.manifests.get(name)
         return copy.deepcopy(found["metadata"]) if found else None
 
     async def data(self, name: Name) -> Mapping[str, bytes] | None:
         self.asked.append(name[1])
+        self._demand_allowed()
         return self.data_of(name[1]) if name in self.manifests else None
 
     async def artifacts(self, owner: Name) -> list[Mapping[str, Any]]:
@@ -149,6 +153,10 @@ class FakeSecrets:
         self.writes.append("delete")
         del self.manifests[metadata["namespace"], metadata["name"]]
 
+    def _demand_allowed(self) -> None:
+        if self.forbidden is not None:
+            raise self.forbidden
+
     def _store(self, manifest: Mapping[str, Any]) -> None:
         self._version += 1
         new = copy.deepcopy(dict(manifest))
@@ -162,7 +170,7 @@ class FakeCode:
     """`source.cluster.Code`: gives what it is told to, after the gate has opened."""
 
     artifact: bytes = CODE
-    failure: SourceFailure | None = None
+    failure: Exception | None = None
     misfit: SourceFailure | None = None
     """What is said of an artifact that is held."""
     gate: asyncio.Event | None = None

@@ -36,3 +36,9 @@ def test_a_literal_is_told_from_a_name() -> None:
     assert is_literal("[::1]")
     assert is_literal("fe80::1%eth0")
     assert not is_literal("10.0.0.1.example.com")
+
+
+@pytest.mark.parametrize("host", ["127.1", "0177.0.0.1", "2130706433", "0", "127.0.0.1."])
+def test_an_address_in_an_odd_spelling_is_one_and_not_public(host: str) -> None:
+    assert is_literal(host)
+    assert not is_public(host)

@@ -35,6 +35,7 @@ def test_what_the_process_says_of_the_artifact_is_not_believed(tmp_path: Path) -
         {"reason": "Ready", "message": "all is well"},
         {"reason": ["x"], "message": {"a": 1}},
         {"digest": digest(b""), "files": "many", "notes": None},
+        {"digest": digest(b""), "files": float("inf"), "notes": []},
     ],
 )
 def test_nonsense_is_a_refusal(said: dict[str, object], tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def refusal(data: bytes, **selection: object) -> tuple[Reason, str]:
     return refused.value.reason, refused.value.message
 
 
+def test_one_folder_at_the_top_is_the_code_where_path_says_so() -> None:
+    data = archive({"serve/app.py": b"app = 1\n"}, wrapper="")
+    assert read(data, path="serve") == {"app.py": b"app = 1\n"}
+    assert read(data) == {"app.py": b"app = 1\n"}
+    doubled = archive({"serve/serve/app.py": b"app = 1\n"}, wrapper="")
+    assert read(doubled, path="serve") == {"app.py": b"app = 1\n"}
+
+
 @pytest.mark.parametrize("wrapper", ["r-1/", "", "Ünïcode-1/"])
 def test_the_folder_that_a_host_puts_around_it_does_not_count(wrapper: str) -> None:
     assert read(archive(wrapper=wrapper)) == REPOSITORY
@@ -226,7 +234,15 @@ def test_the_selected_folder_may_be_the_submodule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "complete"), [("serve/lib", False), ("docs", True), ("lib", True)]
+    ("listed", "complete"),
+    [
+        ("serve/lib", False),
+        ("serve/lib/", False),
+        ('"serve/lib"', False),
+        ("serve/lib ; ours", False),
+        ("docs", True),
+        ("lib", True),
+    ],
 )
 def test_the_list_of_submodules_decides_where_it_is_there(listed: str, complete: bool) -> None:
     modules = f'[submodule "x"]\n\tpath = {listed}\n\turl = ../x\n'.encode()

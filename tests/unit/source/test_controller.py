@@ -1,6 +1,7 @@
 """The story of one source: what is fetched, kept, said, and when it is tried again."""
 
 import asyncio
+import errno
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from bastaix.api import names, reasons
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.reconcile.cluster import Refused
+from bastaix.source import controller
 from bastaix.source.controller import Controller
 from bastaix.source.failure import SourceFailure
 from bastaix.source.retries import Retries
@@ -82,6 +84,11 @@ class Story:
     def artifact(self, code: bytes = CODE) -> dict[str, Any] | None:
         name = names.artifact_name(NAME[1], digest_of(code))
         return self.secrets.manifests.get((NAME[0], name))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controller, "PROGRESS_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -258,6 +265,21 @@ async def test_what_is_wrong_with_held_code_is_the_verdict(story: Story) -> None
     assert (story.code.fetches, story.code.rechecks) == (1, 1)
 
 
+async def test_a_full_disk_is_told_and_tried_again(story: Story) -> None:
+    story.code.failure = OSError(errno.ENOSPC, "No space left on device")
+    after = await story.look()
+    assert after is not None
+    assert story.verdict == ("False", "SourceInterrupted")
+    assert "No space left on device" in story.condition["message"]
+
+
+async def test_an_api_server_that_cannot_be_reached_is_no_verdict(story: Story) -> None:
+    story.code.failure = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    with pytest.raises(ConnectionResetError):
+        await story.look()
+    assert story.cluster.writes == []
+
+
 async def test_a_stranger_of_the_artifacts_name_is_left_alone(story: Story) -> None:
     name = names.artifact_name("smollm2", digest_of(CODE))
     story.secrets.put(name, {"theirs": b"x"})
@@ -269,6 +291,20 @@ async def test_a_stranger_of_the_artifacts_name_is_left_alone(story: Story) -> N
 
 
 # ---- what goes
+
+
+async def test_what_a_modeldeployment_of_this_name_left_is_soon_gone(story: Story) -> None:
+    await story.look()
+    story.cluster.put(with_field(body(), "metadata.uid", "uid-2"))
+    after = await story.look()
+    assert after is not None
+    assert after < 10
+    assert story.verdict == ("False", "NotOwned")
+    assert "had this name before is to be removed" in story.condition["message"]
+    story.secrets.remove(names.artifact_name(NAME[1], digest_of(CODE)))
+    story.ticks.forward(after)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
 
 
 async def test_an_artifact_goes_when_neither_the_status_nor_a_revision_names_it(
@@ -407,6 +443,19 @@ async def test_what_the_api_server_refuses_is_said(story: Story) -> None:
     assert "exceeded quota" in story.condition["message"]
 
 
+async def test_that_the_credential_may_not_be_looked_for_is_said(tmp_path: Path) -> None:
+    story = Story(tmp_path, WITH_SECRET)
+    story.secrets.forbidden = Refused(403, "Forbidden", "cannot get resource secrets")
+    after = await story.look()
+    assert story.verdict == ("False", "ApiRefused")
+    assert "cannot get resource secrets" in story.condition["message"]
+    story.secrets.forbidden = None
+    story.secrets.put("git-token", CREDENTIAL)
+    assert after is not None
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
 async def test_a_busy_api_server_is_the_queues_business(story: Story) -> None:
     story.secrets.refusal = Refused(429, "TooManyRequests", "later")
     with pytest.raises(Refused, match="429"):
@@ -497,6 +546,16 @@ async def test_what_is_not_wanted_any_more_is_not_waited_for(story: Story) -> No
     assert story.code.folder is not None
     assert story.code.folder.parent == story.work
     assert list(story.work.iterdir()) == []
+
+
+async def test_a_verdict_is_not_given_to_another_of_the_same_name(story: Story) -> None:
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.code.begun.wait()
+    story.cluster.put(with_field(body(), "metadata.uid", "uid-2"))
+    story.code.gate.set()
+    assert await looking == 0.0
+    assert story.cluster.writes == []
 
 
 async def test_a_change_of_scaling_does_not_disturb_it(story: Story) -> None:

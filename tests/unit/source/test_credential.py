@@ -38,6 +38,11 @@ def test_any_other_host_gets_nothing(host: str) -> None:
     assert "t0ken" not in message
 
 
+def test_the_port_that_https_has_anyway_may_be_listed() -> None:
+    data = {"hosts": b"git.corp:443", "token": b"t0ken"}
+    assert read(data, "git.corp").authorization("Bearer") == "Bearer t0ken"
+
+
 def test_a_star_lists_nothing() -> None:
     assert refused({"hosts": b"*", "token": b"t"})[0] is reasons.SECRET_HOST_NOT_ALLOWED
 

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from bastaix.api import reasons
+from bastaix.source import transport
 from bastaix.source.policy import Policy
-from tests.unit.source.fetching import Fetching, Saying, allowing, saying
+from tests.unit.source.fetching import NEAR, Fetching, Saying, allowing, saying
 
 MEBIBYTE = 1024 * 1024
 
@@ -156,10 +157,33 @@ async def test_nobody_there_is_unreachable(fetching: Fetching) -> None:
     assert failure.reason is reasons.SOURCE_UNREACHABLE
 
 
+async def test_a_host_that_lets_nobody_connect_is_told_as_such_and_not_waited_for(
+    fetching: Fetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall that drops what comes looks like this, and so does a TLS that never begins."""
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.1)
+    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    host = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    failure = await fetching.refused(
+        fetching.archive(f"https://{host}/", Policy(hosts={host: NEAR}, seconds=30))
+    )
+    silent.close()
+    assert failure.reason is reasons.SOURCE_UNREACHABLE
+    assert f"{host} takes no connection" in failure.message
+    assert "30 s" not in failure.message
+
+
 async def test_a_name_that_does_not_resolve_is_unreachable(fetching: Fetching) -> None:
     failure = await fetching.refused(fetching.archive("https://git.invalid/a.zip", Policy()))
     assert failure.reason is reasons.SOURCE_UNREACHABLE
     assert "git.invalid" in failure.message
+
+
+@pytest.mark.parametrize("name", ["a..b", ".example.com", f"{'a' * 64}.example.com"])
+async def test_a_name_that_no_host_can_have_is_no_bug(fetching: Fetching, name: str) -> None:
+    failure = await fetching.refused(fetching.archive(f"https://{name}/a.zip", Policy()))
+    assert failure.reason is reasons.SOURCE_UNREACHABLE
+    assert "a name without an address" in failure.message
 
 
 async def test_a_long_header_is_no_bug(fetching: Fetching) -> None:

@@ -53,6 +53,7 @@ def said(
         (403, {}, "GitHub", True, reasons.SOURCE_FORBIDDEN, "Contents: read"),
         (403, {"x-github-sso": "x"}, "GitHub", True, reasons.SOURCE_FORBIDDEN, "single sign-on"),
         (403, {"x-ratelimit-remaining": "7"}, "GitHub", True, reasons.SOURCE_FORBIDDEN, "403"),
+        (407, {}, "GitHub", True, reasons.SOURCE_UNREACHABLE, "the proxy before"),
         (451, {}, "GitHub", False, reasons.SOURCE_FORBIDDEN, "451"),
         (500, {}, "GitLab", False, reasons.SOURCE_UNREACHABLE, "500"),
         (503, {}, "GitLab", True, reasons.SOURCE_UNREACHABLE, "503"),
@@ -88,6 +89,8 @@ LATER = {"x-ratelimit-reset": str(int(NOW.timestamp()) + 900)}
         (429, {"retry-after": "-5"}, 60, "12:01:00Z"),
         (429, {"retry-after": "soon"}, 60, "12:01:00Z"),
         (429, {"retry-after": "٣"}, 60, "12:01:00Z"),
+        (429, {"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, 60, "12:01:00Z"),
+        (429, {"retry-after": "Mon, 01 Jan 2024 00:00:00 +99999999999"}, 60, "12:01:00Z"),
         (429, {"x-ratelimit-reset": "9" * 400}, 60, "12:01:00Z"),
     ],
 )

@@ -110,6 +110,16 @@ CASES = [
             "o.py": "__all__ = ['a']\n__all__ += ('build',)\na = build = 1",
         },
     ),
+    Case(
+        "star takes what an __all__ of elsewhere says",
+        {
+            "app.py": "from o import *",
+            "o.py": "from i import *\nfrom i import __all__",
+            "i.py": "__all__ = ['_build']\n_build = 1",
+        },
+        None,
+        "app:_build",
+    ),
     Case("stars in a circle", {"app.py": "from o import *", "o.py": "from app import *"}, NO),
     Case(
         "a slip behind a star",
@@ -211,6 +221,16 @@ UNKNOWN = [
     ({"app.py": "exec('build = 1')"}, "line 1 calls exec()"),
     ({"app.py": "vars()['build'] = 1"}, "line 1 calls vars()"),
     ({"app.py": "import sys\nsetattr(sys.modules[__name__], 'build', 1)"}, "uses sys.modules"),
+    ({"app.py": "from sys import modules\nmodules[__name__].build = 1"}, "line 1 uses sys.mod"),
+    ({"app.py": "import sys as _sys\n_sys.modules[__name__].build = 1"}, "line 2 uses sys.mod"),
+    (
+        {"app.py": "from importlib import import_module\nimport_module(__name__).build = 1"},
+        "line 2 imports the module itself",
+    ),
+    (
+        {"app.py": "import enum\n@enum.global_enum\nclass E(enum.Enum):\n  build = 1"},
+        "line 2 makes names of an enum",
+    ),
     ({"app.py": "def __getattr__(name): return 1"}, "defines __getattr__"),
     ({"app.py": "def f():\n  global build\n  build = 1\nf()"}, "`global` statement"),
     ({"app.py": "from ray.serve import *"}, "takes all names of ray.serve"),
@@ -224,6 +244,16 @@ def test_does_not_judge_what_syntax_does_not_show(files: dict[str, str], why: st
     tree = {path: text.encode() for path, text in files.items()}
     with pytest.raises(Unknown, match=why.replace("(", r"\(").replace(")", r"\)")):
         check(Code(tree, HERE), "app:build", None)
+
+
+def test_a_package_that_looks_elsewhere_too_is_not_judged() -> None:
+    tree = {"pkg/__init__.py": b"__path__.append('/opt/more')"}
+    with pytest.raises(Unknown, match="may be made as the code runs"):
+        check(
+            Code({**tree, "app.py": b"from pkg.a import build"}, HERE),
+            "app:build",
+            None,
+        )
 
 
 def test_a_literal_all_that_is_added_to_as_it_runs_is_not_judged() -> None:

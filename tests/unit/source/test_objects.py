@@ -1,5 +1,10 @@
 """Objects are asked of the chart's endpoints alone, and what users write is taken at its word."""
 
+import json
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +89,21 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
             )
         assert reason is reasons.SOURCE_FORBIDDEN
         assert not second.asked
+
+
+def test_the_process_ends_itself_when_nobody_is_left_to_do_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        request = {
+            **{"endpoint": f"http://{host}", "host": host, "region": "us-east-1"},
+            **{"bucket": "bucket", "key": "key", "keys": None, "proxy": None, "trust": None},
+            **{"into": str(tmp_path / "a.zip"), "max_bytes": 1, "seconds": 0.5},
+        }
+        ended = subprocess.run(
+            [sys.executable, "-I", "-m", "bastaix.source.object_child"],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+    assert ended.returncode == -signal.SIGALRM

@@ -3,6 +3,7 @@
 import pytest
 
 from bastaix.api import reasons
+from bastaix.render.raycluster import RAY_VERSION
 from bastaix.source.artifact import Checks
 from bastaix.source.preflight import Examination, examine
 
@@ -186,9 +187,11 @@ def test_of_another_image_only_the_declared_ray_is_known() -> None:
     assert examined(files, OTHER_IMAGE, "2.55.0").failure is None
     found = failure(examined(files, OTHER_IMAGE, "2.56.0"))
     assert found is not None
-    assert (
-        found[1] == f"requirements.txt:3 asks for ray==2.55.0, and {OTHER_IMAGE} holds ray 2.56.0"
-    )
+    asks = f"requirements.txt:3 asks for ray==2.55.0, and {OTHER_IMAGE} holds ray"
+    assert found[1] == f"{asks} 2.56.0 by runtime.rayVersion"
+    found = failure(examined(files, OTHER_IMAGE))
+    assert found is not None
+    assert found[1] == f"{asks} {RAY_VERSION} by the default of runtime.rayVersion"
 
 
 IMAGES = [
