@@ -65,6 +65,7 @@ class Controller:
         keep_seconds: float,
         now: Callable[[], datetime],
         clock: Callable[[], float],
+        progress_seconds: float = PROGRESS_SECONDS,
     ) -> None:
         self._cluster = cluster
         self._secrets = secrets
@@ -73,6 +74,7 @@ class Controller:
         self._retries = retries
         self._artifacts = Artifacts(secrets, keep_seconds=keep_seconds, now=now, clock=clock)
         self._work = work
+        self._progress = progress_seconds
         self._now = now
         self._clock = clock
         self._judged: dict[Name, int] = {}
@@ -192,13 +194,13 @@ class Controller:
         """Do this work, say that it goes on if it does for long, and end it when it is in vain."""
         task = asyncio.create_task(work)
         try:
-            await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
+            await asyncio.wait({task}, timeout=self._progress)
             progress = None if task.done() else verdicts.fetching(md, self._now())
             if progress is not None:
                 await self._report(md, progress)
             while not task.done():
                 await self._demand_wanted(md)
-                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
+                await asyncio.wait({task}, timeout=self._progress)
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -29,4 +29,6 @@ class Policy:
     """Of one archive, as it comes."""
     seconds: float = 300.0
     """For one archive, redirects and all."""
+    connect_seconds: float = 15.0
+    """Of these, for one connection with its TLS."""
     redirects: int = 5

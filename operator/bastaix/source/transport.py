@@ -20,7 +20,6 @@ from bastaix.source import addresses, hops
 from bastaix.source.locations import netloc
 from bastaix.source.policy import Policy
 
-CONNECT_SECONDS: Final = 15.0
 CHUNK: Final = 256 * 1024
 
 
@@ -73,7 +72,9 @@ async def asked(
         aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=policy.seconds, sock_connect=CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=policy.seconds, sock_connect=policy.connect_seconds
+            ),
             auto_decompress=False,
             trust_env=False,
             read_bufsize=CHUNK,
@@ -94,7 +95,7 @@ def trouble(error: Exception, url: URL, policy: Policy) -> str:
     host = netloc(url)
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return f"{host} takes no connection within {CONNECT_SECONDS:.0f} s"
+            return f"{host} takes no connection within {policy.connect_seconds:.0f} s"
         case asyncio.TimeoutError():
             return f"{host} was not done within {policy.seconds:.0f} s"
         case aiohttp.ClientConnectorCertificateError():

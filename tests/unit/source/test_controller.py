@@ -12,7 +12,6 @@ from bastaix.api import names, reasons
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.reconcile.cluster import Refused
-from bastaix.source import controller
 from bastaix.source.controller import Controller
 from bastaix.source.failure import SourceFailure
 from bastaix.source.retries import Retries
@@ -60,6 +59,7 @@ class Story:
             work=self.work,
             keep_seconds=600,
             now=self.ticks.now,
+            progress_seconds=0.1,
             clock=self.ticks.clock,
         )
 
@@ -84,11 +84,6 @@ class Story:
     def artifact(self, code: bytes = CODE) -> dict[str, Any] | None:
         name = names.artifact_name(NAME[1], digest_of(code))
         return self.secrets.manifests.get((NAME[0], name))
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "PROGRESS_SECONDS", 0.1)
 
 
 @pytest.fixture

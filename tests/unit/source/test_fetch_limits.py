@@ -7,7 +7,6 @@ import pytest
 from aiohttp import web
 
 from bastaix.api import reasons
-from bastaix.source import transport
 from bastaix.source.policy import Policy
 from tests.unit.source.fetching import NEAR, Fetching, Saying, allowing, saying
 
@@ -158,14 +157,15 @@ async def test_nobody_there_is_unreachable(fetching: Fetching) -> None:
 
 
 async def test_a_host_that_lets_nobody_connect_is_told_as_such_and_not_waited_for(
-    fetching: Fetching, monkeypatch: pytest.MonkeyPatch
+    fetching: Fetching,
 ) -> None:
     """A firewall that drops what comes looks like this, and so does a TLS that never begins."""
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.1)
     silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     host = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     failure = await fetching.refused(
-        fetching.archive(f"https://{host}/", Policy(hosts={host: NEAR}, seconds=30))
+        fetching.archive(
+            f"https://{host}/", Policy(hosts={host: NEAR}, seconds=30, connect_seconds=0.1)
+        )
     )
     silent.close()
     assert failure.reason is reasons.SOURCE_UNREACHABLE
