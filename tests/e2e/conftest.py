@@ -53,12 +53,13 @@ def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
     return deploy
 
 
-@pytest.fixture(scope="session")
-def echo(deploy_echo: Callable[[str], Deployed]) -> Deployed:
-    """One that all tests share which leave it as it is, or bring it back."""
-    deployed = deploy_echo("echo")
+@pytest.fixture(scope="module")
+def echo(deploy_echo: Callable[[str], Deployed]) -> Iterator[Deployed]:
+    """One for all tests of a module; the next module may need the room, beside a running demo."""
+    deployed = deploy_echo(f"echo-{uuid.uuid4().hex[:5]}")
     deployed.wait_ready()
-    return deployed
+    yield deployed
+    kubectl("delete", "md", deployed.name, "-n", deployed.namespace)
 
 
 @pytest.fixture
