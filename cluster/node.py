@@ -190,16 +190,6 @@ def node_daemons(holder: Process | None) -> tuple[Daemon, ...]:
     )
 
 
-def all_daemons(holder: Process | None = None) -> tuple[Daemon, ...]:
-    """In the order in which they start."""
-    return (
-        enclosure.daemon(),
-        containerd(holder),
-        *control_daemons(holder),
-        *node_daemons(holder),
-    )
-
-
 def start_containerd(progress: Progress) -> Process:
     """The namespaces, the cable and containerd; the caller holds the lock `node`."""
     programs.ensure("containers", progress=progress)

@@ -27,15 +27,12 @@ ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 """On artifacts, and on what names one: the first digits of its sha256."""
 
 # KubeRay's own labels on the Pods that it makes.
-RAY_CLUSTER_LABEL: Final = "ray.io/cluster"
 RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
 RAY_SERVE_LABEL: Final = "ray.io/serve"
 
 SERVE_PORT: Final = 8000
 METRICS_PORT: Final = 8080
 
-# KubeRay takes 47 characters for a RayService, ours is `<name>-<8 digits>`.
-MAX_NAME_LENGTH: Final = 38
 HASH_LENGTH: Final = 8
 
 

@@ -115,9 +115,9 @@ def _trust_file(into: Path) -> Path:
 
 def _trust(ca_file: Path | None, joined: Path) -> str | None:
     """The S3 client takes one file of authorities alone: the system's, or both in one."""
-    if ca_file is None:
-        return _system_file()
     system = _system_file()
+    if ca_file is None:
+        return system
     known = Path(system).read_bytes() if system else b""
     joined.write_bytes(known + b"\n" + ca_file.read_bytes())
     return str(joined)

@@ -57,9 +57,11 @@ def _confine(limits: dict[str, int]) -> None:
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
     ):
+        hard = most + 1 if what == resource.RLIMIT_CPU else most
         allowed = resource.getrlimit(what)[1]
-        most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        resource.setrlimit(what, (most, most + 1 if what == resource.RLIMIT_CPU else most))
+        if allowed != resource.RLIM_INFINITY:
+            most, hard = min(most, allowed), min(hard, allowed)
+        resource.setrlimit(what, (most, hard))
 
 
 def _verified(request: dict[str, Any]) -> dict[str, Any]:
