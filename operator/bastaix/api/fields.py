@@ -22,14 +22,14 @@ class Fields:
         if not isinstance(value, Mapping):
             raise Stalled(reasons.INVALID_SPEC, f"{path} must be a map")
         self._value: Json = value
-        self._path = path
+        self.path = path
 
     def has(self, key: str) -> bool:
         return self._value.get(key) is not None
 
     def map(self, key: str) -> "Fields":
         """The object under a key; an empty one when it is absent."""
-        return Fields(self._value[key] if self.has(key) else {}, f"{self._path}.{key}")
+        return Fields(self._value[key] if self.has(key) else {}, f"{self.path}.{key}")
 
     def get(self, key: str, type: type[T]) -> T | None:
         value = self._value.get(key)
@@ -39,15 +39,24 @@ class Fields:
         if not isinstance(value, type) or (isinstance(value, bool) and type is not bool):
             raise Stalled(
                 reasons.INVALID_SPEC,
-                f"{self._path}.{key} must be of type {type.__name__}, not {value!r}",
+                f"{self.path}.{key} must be of type {type.__name__}, not {value!r}",
             )
         return value
 
     def need(self, key: str, type: type[T]) -> T:
         value = self.get(key, type)
         if value is None:
-            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} is missing")
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} is missing")
         return value
+
+    def number(self, key: str) -> float | None:
+        """Whole or not: JSON has one kind of number."""
+        value = self._value.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be a number")
+        return float(value)
 
     def quantity(self, key: str) -> str | None:
         """A Kubernetes quantity may be written as a number; it is kept as text."""
@@ -55,7 +64,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a quantity")
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be a quantity")
         return str(value)
 
     def free(self, key: str) -> Json:
@@ -69,7 +78,7 @@ class Fields:
         if value is None:
             return ()
         if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a list of texts")
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be a list of texts")
         return tuple(value)
 
     def list(self, key: str) -> tuple[Json, ...]:
@@ -78,7 +87,7 @@ class Fields:
         if value is None:
             return ()
         if not isinstance(value, list | tuple) or not all(isinstance(v, Mapping) for v in value):
-            raise Stalled(reasons.INVALID_SPEC, f"{self._path}.{key} must be a list of maps")
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be a list of maps")
         return tuple(without_nulls(each) for each in value)
 
 

@@ -23,6 +23,15 @@ MANAGED_BY: Final = "bastaix"
 NAME_LABEL: Final = f"{GROUP}/name"
 REVISION_LABEL: Final = f"{GROUP}/revision"
 APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
+REQUEST_ANNOTATION: Final = f"{GROUP}/request"
+"""On a ModelDeployment: what its user asks for (see `api.rollout`)."""
+RECORD_ANNOTATION: Final = f"{GROUP}/record"
+"""On a ControllerRevision: what became of the revision (see `rollout.record`)."""
+SINCE_ANNOTATION: Final = f"{GROUP}/since"
+PREVIOUS_ANNOTATION: Final = f"{GROUP}/previous"
+"""On the stable Service, written with its selector: when it was turned, and from which revision."""
+EVALUATION_LABEL: Final = f"{GROUP}/evaluation"
+"""On evaluation Jobs and their Pods: the revision that they evaluate."""
 ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 """On artifacts, and on what names one: the first digits of its sha256."""
 
@@ -58,6 +67,16 @@ def artifact_file(digest: str) -> str:
 def service_name(name: str) -> str:
     """The stable Service: the same through every revision."""
     return name
+
+
+def candidate_service_name(name: str, revision: str) -> str:
+    """KubeRay's own Service of one revision's Pods."""
+    return f"{rayservice_name(name, revision)}-serve-svc"
+
+
+def evaluation_name(name: str, revision: str) -> str:
+    """The Job that evaluates one revision."""
+    return f"{rayservice_name(name, revision)}-eval"
 
 
 def url(name: str, namespace: str) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from bastaix.api import reasons
+from bastaix.api import rollout as rollouts
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields, without_nulls
+from bastaix.api.rollout import Request, Rollout
 
 Json = Mapping[str, Any]
 
@@ -138,6 +140,7 @@ class Spec:
     runtime: Runtime
     resources: Resources
     scaling: Scaling
+    rollout: Rollout
     suspend: bool
 
 
@@ -149,6 +152,7 @@ class ModelDeployment:
     generation: int
     spec: Spec
     status: Json
+    request: Request | None = None
 
     @classmethod
     def from_body(cls, body: Json) -> "ModelDeployment":
@@ -161,6 +165,7 @@ class ModelDeployment:
             generation=metadata.get("generation", 1),
             spec=_spec(Fields(body.get("spec") or {}, "spec")),
             status=body.get("status") or {},
+            request=rollouts.request(metadata),
         )
 
 
@@ -180,6 +185,7 @@ def _spec(spec: Fields) -> Spec:
         runtime=_runtime(spec.map("runtime")),
         resources=_resources(spec.map("resources")),
         scaling=scaling,
+        rollout=rollouts.read(spec.map("rollout")),
         suspend=spec.get("suspend", bool) or False,
     )
 
