@@ -24,7 +24,7 @@ def main() -> None:
 @click.option("--log-level", help="debug, info, warning or error. [info]")
 @click.option("--workers", help="How many are worked on at the same time. [16]")
 @click.option("--listen", help="Address of metrics and probes. [:8080]")
-@click.option("--probe-url", help="Where an app is asked. [http://{name}.{namespace}.svc]")
+@click.option("--probe-url", help="Where an app is asked. [http://{name}.{namespace}.svc:{port}]")
 def operator(**given: str | None) -> None:
     """Bring ModelDeployments to what they ask for, until told to stop.
 

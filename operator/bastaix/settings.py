@@ -42,8 +42,8 @@ class Common:
 class Settings(Common):
     """The operator's."""
 
-    probe_url: str = "http://{name}.{namespace}.svc"
-    """Where the stable Service of a ModelDeployment is asked; the path comes from the check."""
+    probe_url: str = "http://{name}.{namespace}.svc:{port}"
+    """Where an app is asked through a Service; the path comes from the check."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +126,10 @@ def _common(get: Get, default: Common) -> dict[str, Any]:
 
 def _probe_url(text: str) -> str:
     try:
-        text.format(name="name", namespace="namespace")
+        text.format(name="name", namespace="namespace", port=80)
     except (KeyError, IndexError, ValueError) as error:
         raise BadSetting(
-            f"probe URL may hold {{name}} and {{namespace}} alone, not {text!r}"
+            f"probe URL may hold {{name}}, {{namespace}} and {{port}} alone, not {text!r}"
         ) from error
     return text.rstrip("/")
 

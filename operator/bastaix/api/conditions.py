@@ -6,6 +6,7 @@
 | `Serving`        | some revision answers through the public route           | (never absent)   |
 | `Reconciling`    | work goes on by itself                                   | no work goes on  |
 | `Stalled`        | nothing changes until the user acts                      | nothing is stuck |
+| `Promoted`       | the revision of the spec has passed and has the traffic  | (never absent)   |
 | `SourceVerified` | the code is there, as it was pinned, and can be started  | nobody looked yet |
 
 `Reconciling` and `Stalled` are only ever True or absent, and never both there.
@@ -19,9 +20,10 @@ READY: Final = "Ready"
 SERVING: Final = "Serving"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+PROMOTED: Final = "Promoted"
 SOURCE_VERIFIED: Final = "SourceVerified"
 
-OF_OPERATOR: Final = frozenset({READY, SERVING, RECONCILING, STALLED})
+OF_OPERATOR: Final = frozenset({READY, SERVING, RECONCILING, STALLED, PROMOTED})
 """What the operator writes; SourceVerified is the source controller's."""
 
 Condition = dict[str, Any]

@@ -39,6 +39,7 @@ ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
 RAY_SERVE_LABEL: Final = "ray.io/serve"
 
+STABLE_PORT: Final = 80
 SERVE_PORT: Final = 8000
 METRICS_PORT: Final = 8080
 

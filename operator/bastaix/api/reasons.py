@@ -97,6 +97,76 @@ AWAITING_ANSWER: Final = Reason(
     "AwaitingAnswer", "The app runs; its first answer to the check is awaited.", "Wait.", "itself"
 )
 
+EVALUATING: Final = Reason(
+    "Evaluating",
+    "The candidate's answers are compared with the data set of the gate.",
+    "",
+    "itself",
+)
+BAKING: Final = Reason(
+    "Baking",
+    "The new revision is watched; the one before comes back if it fails.",
+    "",
+    "itself",
+)
+
+# ---- ends of a rollout, and where it waits for its user
+
+PROMOTED: Final = Reason(
+    "Promoted", "The revision of this spec has passed the gate and has the traffic.", "", "itself"
+)
+PAUSED: Final = Reason(
+    "Paused",
+    "The candidate has passed the gate and waits for a word before it gets traffic.",
+    "Promote it with `kubectl bastaix promote NAME`, or change the spec.",
+    "never",
+)
+ROLLED_BACK: Final = Reason(
+    "RolledBack",
+    "An earlier revision than that of the spec is active, as was asked for.",
+    "Change the spec to go on, or ask for `kubectl bastaix retry NAME`.",
+    "never",
+)
+
+# ---- findings: what is wrong with a candidate
+
+EVALUATION_FAILED: Final = Reason(
+    "EvaluationFailed",
+    "The candidate's answers are worse than the gate allows.",
+    "Read the log of the evaluation Job for the cases that failed; then correct app or data set.",
+    "never",
+)
+EVALUATION_INCONCLUSIVE: Final = Reason(
+    "EvaluationInconclusive",
+    "The evaluation says nothing about the candidate, such as when all requests fail alike.",
+    "Correct the data set (does it ask for the model's id?), then change the spec or retry.",
+    "never",
+)
+EVALUATION_ERROR: Final = Reason(
+    "EvaluationError",
+    "The evaluation could not be made; it is tried again.",
+    "Read the log and the Events of the evaluation Job.",
+    "outside",
+)
+DEADLINE_EXCEEDED: Final = Reason(
+    "DeadlineExceeded",
+    "The candidate did not pass the gate within rollout.progressDeadlineSeconds.",
+    "Remove what the message names; it is tried again by itself, at once after a change.",
+    "outside",
+)
+INSUFFICIENT_CAPACITY: Final = Reason(
+    "InsufficientCapacity",
+    "There is no room for the candidate beside the active revision.",
+    "Add nodes, ask for less, or choose rollout.strategy Auto or Recreate.",
+    "outside",
+)
+NO_ENDPOINT: Final = Reason(
+    "NoEndpoint",
+    "After the promotion no Pod of the new revision was ready.",
+    "Read `kubectl describe` and the logs of its Pods; then change the spec or retry.",
+    "outside",
+)
+
 # ---- findings: what is wrong
 
 KUBERAY_ABSENT: Final = Reason(
@@ -310,6 +380,17 @@ ALL: Final = (
     STARTING_RAY,
     LOADING_MODEL,
     AWAITING_ANSWER,
+    EVALUATING,
+    BAKING,
+    PROMOTED,
+    PAUSED,
+    ROLLED_BACK,
+    EVALUATION_FAILED,
+    EVALUATION_INCONCLUSIVE,
+    EVALUATION_ERROR,
+    DEADLINE_EXCEEDED,
+    INSUFFICIENT_CAPACITY,
+    NO_ENDPOINT,
     KUBERAY_ABSENT,
     KUBERAY_UNSUPPORTED,
     NOT_OWNED,

@@ -61,6 +61,8 @@ class Gate:
 class Rollout:
     strategy: Strategy = "BlueGreen"
     progress_deadline_seconds: int = 1800
+    capacity_grace_seconds: int = 120
+    """With Auto: for how long a Pod may find no place before the active revision makes it."""
     drain_seconds: int = 60
     bake_seconds: int = 60
     pause_before_promotion: bool = False
@@ -94,10 +96,12 @@ def request(metadata: Mapping[str, Any]) -> Request | None:
 def read(rollout: Fields) -> Rollout:
     default = Rollout()
     deadline = rollout.get("progressDeadlineSeconds", int)
+    grace = rollout.get("capacityGraceSeconds", int)
     drain, bake = rollout.get("drainSeconds", int), rollout.get("bakeSeconds", int)
     return Rollout(
         strategy=_one_of(rollout, "strategy", Strategy) or default.strategy,
         progress_deadline_seconds=deadline or default.progress_deadline_seconds,
+        capacity_grace_seconds=grace or default.capacity_grace_seconds,
         drain_seconds=default.drain_seconds if drain is None else drain,
         bake_seconds=default.bake_seconds if bake is None else bake,
         pause_before_promotion=rollout.get("pauseBeforePromotion", bool) or False,

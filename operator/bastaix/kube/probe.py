@@ -1,4 +1,4 @@
-"""Ask an app its check, as a client would: through the stable Service, over HTTP.
+"""Ask an app its check, as a client would: through a Service, over HTTP.
 
 Nothing of what the app answers leaves this module, since a status can be read by people
 who may not read the answer.
@@ -10,8 +10,7 @@ import socket
 import aiohttp
 
 from bastaix.api.v1alpha1 import Check
-from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.index import Name
+from bastaix.reconcile.cluster import Address, Answer
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 15.0
@@ -19,15 +18,17 @@ LARGEST_ANSWER = 1024 * 1024
 
 
 class HttpProbe:
-    """`reconcile.cluster.Probe` over HTTP; `url` is a template with {name} and {namespace}."""
+    """`reconcile.cluster.Probe` over HTTP; `url` is a template with {name}, {namespace}, {port}."""
 
     def __init__(self, url: str, *, seconds: float = TOTAL_SECONDS) -> None:
         self._url = url
         self._seconds = seconds
 
-    async def ask(self, check: Check, name: Name) -> Answer:
-        namespace, service = name
-        url = self._url.format(name=service, namespace=namespace) + check.path
+    async def ask(self, check: Check, address: Address) -> Answer:
+        base = self._url.format(
+            name=address.service, namespace=address.namespace, port=address.port
+        )
+        url = base.removesuffix(":80") + check.path
         what = f"{check.method} {url}"
         timeout = aiohttp.ClientTimeout(total=self._seconds, sock_connect=CONNECT_SECONDS)
         # a session for one question: an answer must come over a new connection, as a

@@ -5,7 +5,7 @@ nothing else, so every state of a cluster can be written down in a test.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,10 +14,13 @@ from bastaix.api.reasons import Reason
 
 Object = Mapping[str, Any]
 
+Via = Literal["stable", "own"]
+"""Through which Service an app is asked: the stable one, or KubeRay's own of its revision."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """How a revision last answered the check through the stable Service."""
+    """How a revision last answered the check."""
 
     revision: str
     ok: bool
@@ -33,23 +36,27 @@ class CheckResult:
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     md_body: Object
-    rayservice: Object | None = None
-    others: tuple[Object, ...] = ()
-    """RayServices of other revisions of this ModelDeployment."""
+    rayservices: tuple[Object, ...] = ()
     rayclusters: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
+    jobs: tuple[Object, ...] = ()
     service: Object | None = None
     controller_revisions: tuple[Object, ...] = ()
     kuberay: Literal["present", "missing"] = "present"
-    check: CheckResult | None = None
+    checks: Mapping[Via, CheckResult] = field(default_factory=dict)
+    """The last answer that counts, of the active revision and of the candidate."""
 
-    def answered(self, revision: str) -> bool:
+    def check_of(self, revision: str, via: Via) -> CheckResult | None:
+        last = self.checks.get(via)
+        return last if last is not None and last.revision == revision else None
+
+    def answered(self, revision: str, via: Via = "stable") -> bool:
         """It passed the check, and a Pod stands behind the Service now as then."""
-        passed = self.check is not None and self.check.ok and self.check.revision == revision
-        return passed and self.has_endpoints(revision)
+        last = self.check_of(revision, via)
+        return last is not None and last.ok and self.has_endpoints(revision)
 
     def has_endpoints(self, revision: str) -> bool:
-        """The stable Service would send a request to a Pod of this revision."""
+        """A Service would send a request to a Pod of this revision."""
         return any(
             _labels(pod).get(names.RAY_SERVE_LABEL) == "true" and is_ready(pod)
             for pod in self.pods_of(revision)
@@ -66,22 +73,18 @@ class Observed:
         ]
         return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
 
+    def rayservice_of(self, revision: str) -> Object | None:
+        return next((each for each in self.rayservices if revision_of(each) == revision), None)
+
     def raycluster_of(self, revision: str) -> Object | None:
         """The RayCluster that KubeRay made last for a revision: it copies our labels to it."""
         clusters = [each for each in self.rayclusters if revision_of(each) == revision]
         return max(clusters, key=lambda each: str(creation(each)), default=None)
 
-    @property
-    def selected(self) -> str | None:
-        """The active revision is the one that the stable Service selects."""
-        return selected_by(self.service or {})
-
-
-def selected_by(service: Object) -> str | None:
-    """The revision that a Service selects."""
-    selector = (service.get("spec") or {}).get("selector") or {}
-    revision = selector.get(names.REVISION_LABEL)
-    return None if revision is None else str(revision)
+    def kept(self, revision: str) -> Object | None:
+        """The ControllerRevision of a revision."""
+        found = (each for each in self.controller_revisions if revision_of(each) == revision)
+        return next(found, None)
 
 
 def revision_of(obj: Object) -> str | None:

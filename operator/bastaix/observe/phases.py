@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bastaix.api import names, reasons
-from bastaix.api.reasons import Finding, Reason
+from bastaix.api.reasons import Finding
 from bastaix.observe import pods, serve
-from bastaix.observe.observed import Object, Observed, condition, is_ready
+from bastaix.observe.observed import Object, Observed, Via, condition, is_ready
 from bastaix.observe.text import shortened
 
 
@@ -19,28 +19,31 @@ from bastaix.observe.text import shortened
 class _View:
     observed: Observed
     revision: str
+    via: Via
 
     @property
     def rayservice(self) -> Object:
-        return self.observed.rayservice or {}
+        return self.observed.rayservice_of(self.revision) or {}
 
     @property
     def app(self) -> serve.App | None:
         return serve.app(self.rayservice)
 
 
-def phase(observed: Observed, revision: str) -> tuple[Reason, str]:
-    """The reason that says what is going on or wrong, and one line of evidence."""
-    view = _View(observed, revision)
-    found = next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
-    return found.reason, found.message
+def phase(observed: Observed, revision: str, via: Via = "stable") -> Finding:
+    """The reason that says what is going on or wrong, and one line of evidence.
+
+    `via` is how it must have answered: a candidate through its own Service.
+    """
+    view = _View(observed, revision, via)
+    return next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
 
 
 def _suspended(view: _View) -> Finding | None:
     if not (view.observed.md_body.get("spec") or {}).get("suspend"):
         return None
     seen = view.observed
-    gone = not (seen.rayservice or seen.others or seen.rayclusters or seen.pods)
+    gone = not (seen.rayservices or seen.rayclusters or seen.pods)
     message = "no Pods run" if gone else "the Pods are being removed"
     return Finding(reasons.SUSPENDED, f"spec.suspend is true: {message}")
 
@@ -52,15 +55,8 @@ def _kuberay_absent(view: _View) -> Finding | None:
     return Finding(reasons.KUBERAY_ABSENT, f"the cluster has no kind {kind}")
 
 
-def _draining(view: _View) -> Finding | None:
-    if view.observed.rayservice is not None or not view.observed.others:
-        return None
-    old = sorted(str(each["metadata"]["name"]) for each in view.observed.others)
-    return Finding(reasons.DRAINING, f"RayService {', '.join(old)} is being removed")
-
-
 def _not_created(view: _View) -> Finding | None:
-    if view.observed.rayservice is not None:
+    if view.rayservice:
         return None
     return Finding(reasons.STARTING_RAY, "the RayService is about to be created")
 
@@ -74,11 +70,12 @@ def _refused(view: _View) -> Finding | None:
 
 def _answered(view: _View) -> Finding | None:
     """A scale-up may be under way: what has answered goes on answering."""
-    if not view.observed.answered(view.revision):
+    if not view.observed.answered(view.revision, view.via):
         return None
     if view.app is not None and view.app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY):
         return None
-    return Finding(reasons.READY, "the app answered the check through the stable Service")
+    through = "the stable Service" if view.via == "stable" else "its own Service"
+    return Finding(reasons.READY, f"the app answered the check through {through}")
 
 
 def _pod_refused(view: _View) -> Finding | None:
@@ -151,8 +148,8 @@ def _no_endpoint(view: _View) -> Finding | None:
 
 
 def _check_failed(view: _View) -> Finding | None:
-    check = view.observed.check
-    if check is None or check.revision != view.revision or check.ok:
+    check = view.observed.check_of(view.revision, view.via)
+    if check is None or check.ok:
         return None
     return Finding(check.reason, shortened(check.message))
 
@@ -164,7 +161,6 @@ _AWAITING: Final = Finding(
 _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _suspended,
     _kuberay_absent,
-    _draining,
     _not_created,
     _answered,
     _refused,

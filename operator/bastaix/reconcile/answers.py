@@ -1,23 +1,25 @@
 """What the apps answered: when asked, remembered, and forgotten when it counts no more.
 
-An answer is one to a certain check, and counts for as long as Pods stand behind the Service;
-when none does, it is forgotten, so that the app is asked again when they are back. After a
-restart of the operator the status tells what was answered before, and nobody is asked.
+An answer is one to a certain check through a certain Service, and counts for as long as Pods
+stand behind it; when none does, it is forgotten, so that the app is asked again when they are
+back. After a restart of the operator the status tells what the active revision answered, and
+nobody is asked.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from bastaix.api import reasons
+from bastaix.api import names, reasons
 from bastaix.api.conditions import SERVING, find_condition
-from bastaix.api.v1alpha1 import Check, ModelDeployment
-from bastaix.observe.observed import CheckResult, Observed
-from bastaix.reconcile.cluster import Probe, Tally
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import CheckResult, Observed, Via
+from bastaix.reconcile.cluster import Address, Probe, Tally
 from bastaix.reconcile.index import Name
+from bastaix.rollout.asks import Ask
+from bastaix.rollout.checks import check_for, digest
+from bastaix.rollout.roles import Roles
 
 _REASONS: Final = {
     "right": reasons.READY,
@@ -32,66 +34,61 @@ class Answers:
         self._tally = tally
         self._now = now
         self._born = now().replace(microsecond=0)  # the API server has whole seconds
-        self._last: dict[Name, CheckResult] = {}
+        self._last: dict[Name, dict[Via, CheckResult]] = {}
         self._seen: set[Name] = set()  # whose status tells nothing that is not known better
         self._measured: dict[Name, str] = {}
 
-    async def ask(self, md: ModelDeployment, observed: Observed, revision: str) -> None:
-        """Ask the app behind the stable Service, and remember how it went."""
+    async def ask(self, md: ModelDeployment, observed: Observed, roles: Roles, ask: Ask) -> None:
+        """Ask an app, and remember how it went."""
+        check = check_for(md, roles, ask.revision)
+        before = observed.check_of(ask.revision, ask.via)
+        answer = await self._probe.ask(check, _address(md, ask))
         name = md.namespace, md.name
-        before = self.recall(md, observed)
-        again = before is not None and not before.ok and before.revision == revision
-        answer = await self._probe.ask(md.spec.app.check, name)
-        self._last[name] = CheckResult(
-            revision=revision,
+        self._last.setdefault(name, {})[ask.via] = CheckResult(
+            revision=ask.revision,
             ok=answer.outcome == "right",
             reason=_REASONS[answer.outcome],
             message=answer.message,
             at=self._now(),
-            asked=_digest(md.spec.app.check),
-            failures=before.failures + 1 if before is not None and again else 1,
+            asked=digest(check),
+            failures=before.failures + 1 if before is not None and not before.ok else 1,
         )
-        if answer.outcome == "right" and observed.rayservice is not None:
-            self._measure(name, observed.rayservice["metadata"])
+        rayservice = observed.rayservice_of(ask.revision)
+        if answer.outcome == "right" and rayservice is not None:
+            self._measure(name, rayservice["metadata"])
 
-    def recall(
-        self, md: ModelDeployment, observed: Observed, *, held: bool = False
-    ) -> CheckResult | None:
-        """The last answer, if it still counts.
-
-        Held says that the active revision is not of this spec, so that the spec's check may
-        not be meant for it: then an answer to any check counts.
-        """
+    def recalled(self, md: ModelDeployment, observed: Observed, roles: Roles) -> Observed:
+        """With the last answers of the active revision and of the candidate that still count."""
         name = md.namespace, md.name
-        reported = None if name in self._seen else self._reported(md, held)
-        self._seen.add(name)
-        last = self._last.get(name, reported)
-        if last is None:
-            return None
-        other = last.asked != _digest(md.spec.app.check) and not held
-        if other or not observed.has_endpoints(last.revision):
-            self._last.pop(name, None)
-            return None
-        self._last[name] = last
-        return last
+        last = self._last.setdefault(name, {})
+        if name not in self._seen:
+            self._seen.add(name)
+            reported = self._reported(md, roles)
+            last.update({"stable": reported} if reported is not None else {})
+        players: dict[Via, str | None] = {"stable": roles.active, "own": roles.candidate}
+        for via, revision in players.items():
+            found = last.get(via)
+            if found is not None and not _counts(md, observed, roles, found, revision):
+                del last[via]
+        return replace(observed, checks=dict(last))
 
     def doubt(self, name: Name) -> None:
-        """What was answered may have come from elsewhere: it is to be asked again."""
-        self._last.pop(name, None)
+        """What came through the stable Service may have come from elsewhere."""
+        self._last.get(name, {}).pop("stable", None)
 
     def forget(self, name: Name) -> None:
         self._last.pop(name, None)
         self._seen.discard(name)
         self._measured.pop(name, None)
 
-    def _reported(self, md: ModelDeployment, held: bool) -> CheckResult | None:
+    def _reported(self, md: ModelDeployment, roles: Roles) -> CheckResult | None:
         """An answer to a check of another generation may be one to another check."""
         serving = find_condition(md.status.get("conditions") or (), SERVING) or {}
         revision = (md.status.get("active") or {}).get("revision")
         if serving.get("status") != "True" or revision is None:
             return None
-        same = serving.get("observedGeneration") == md.generation
-        if not same and not held:
+        is_target = roles.target is not None and roles.target.hash == revision
+        if is_target and serving.get("observedGeneration") != md.generation:
             return None
         return CheckResult(
             revision=revision,
@@ -99,7 +96,7 @@ class Answers:
             reason=reasons.READY,
             message=str(serving.get("message", "")),
             at=self._now(),
-            asked=_digest(md.spec.app.check) if same else "",
+            asked=digest(check_for(md, roles, revision)),
         )
 
     def _measure(self, name: Name, metadata: dict[str, Any]) -> None:
@@ -110,6 +107,20 @@ class Answers:
             self._tally.first_answer((self._now() - created).total_seconds())
 
 
-def _digest(check: Check) -> str:
-    text = json.dumps(asdict(check), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _counts(
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    last: CheckResult,
+    revision: str | None,
+) -> bool:
+    if revision is None or last.revision != revision or not observed.has_endpoints(revision):
+        return False
+    return last.asked == digest(check_for(md, roles, revision))
+
+
+def _address(md: ModelDeployment, ask: Ask) -> Address:
+    if ask.via == "stable":
+        return Address(md.namespace, names.service_name(md.name), names.STABLE_PORT)
+    name = names.candidate_service_name(md.name, ask.revision)
+    return Address(md.namespace, name, names.SERVE_PORT)

@@ -40,6 +40,15 @@ class Answer:
     message: str
 
 
+@dataclass(frozen=True)
+class Address:
+    """A Service and its port."""
+
+    namespace: str
+    service: str
+    port: int
+
+
 class Cluster(Protocol):
     """The API server. A read is as fresh as the index; a `live` one asks the server itself."""
 
@@ -70,13 +79,13 @@ class Cluster(Protocol):
 
 
 class Probe(Protocol):
-    async def ask(self, check: Check, name: Name) -> Answer:
-        """Ask an app its check through the stable Service of a ModelDeployment."""
+    async def ask(self, check: Check, address: Address) -> Answer:
+        """Ask an app its check through a Service."""
 
 
 class Recorder(Protocol):
     async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
-        """Say on the object that its readiness changed (a Kubernetes Event)."""
+        """Say on the object what has happened to it (a Kubernetes Event)."""
 
 
 class Tally(Protocol):

@@ -1,235 +1,244 @@
 """What is to be done for one ModelDeployment, decided from what is seen. Pure.
 
-This is the strategy: replacing a revision by recreating it. The old RayService goes first,
-and only when its Pods are gone does the new one come; then the Service is turned to it. While
-the revision of the spec cannot be made, its code being unverified or its fields wrong, the
-active one goes on. How the steps of a Plan are taken, and in which order, is the reconciler's.
+Which revision is wanted says `rollout.roles`, and what a candidate still lacks
+`rollout.gates`; here it becomes steps. A promotion is one write, of the stable Service. A
+failure is first recorded, and the next look acts on the record, so the operator may be killed
+between any two writes. How the steps are taken, and in which order, is the reconciler's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from bastaix.api import names, reasons
+from bastaix.api import reasons
+from bastaix.api.conditions import timestamp
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, creation, revision_of
-from bastaix.reconcile.drift import (
-    Manifest,
-    controller,
-    drifted,
-    owned,
-    service_drifted,
-    stamped,
-    turned,
-)
-from bastaix.render.raycluster import scaling_patch
-from bastaix.render.rayservice import rayservice
-from bastaix.render.revision import Revision
-from bastaix.render.serve_config import deployment_name, scaled_deployment
-from bastaix.render.service import service
+from bastaix.observe.observed import Observed
+from bastaix.reconcile import children
+from bastaix.reconcile.children import Object, Patch
+from bastaix.reconcile.drift import Manifest, turned
+from bastaix.reconcile.holders import DRAINING_SECONDS, ours, remains
+from bastaix.render.service import Turn
+from bastaix.rollout import asks, gates, record
+from bastaix.rollout.asks import Ask
+from bastaix.rollout.checks import check_for, remembering
+from bastaix.rollout.record import Outcome, Record
+from bastaix.rollout.roles import Roles, turn_to
+from bastaix.rollout.story import Said, said
 
-Object = Mapping[str, Any]
-Patch = tuple[Object, Sequence[Any]]
-
-KEPT_REVISIONS: Final = 10
-NOT_OWNED_SECONDS: Final = 60.0
-DRAINING_SECONDS: Final = 5.0
-# An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
-# that it is not right it is asked after twice the time.
-UNREACHABLE_SECONDS: Final = 5.0
-WRONG_SECONDS: Final = 15.0
-LONGEST_SECONDS: Final = 60.0
-
-_CONTROLLERS: Final = {"RayService": names.KIND, "RayCluster": "RayService", "Pod": "RayCluster"}
-"""What controls each kind that holds resources."""
+AT_ONCE: Final = 0.0
 
 
 @dataclass(frozen=True)
-class Goal:
-    """The revision to look after: that of the spec, or the active one with what hinders another."""
+class Told:
+    """What has happened, for an Event."""
 
-    revision: Revision | None
-    hindrance: Hindrance | None = None
-
-    @property
-    def current(self) -> Revision | None:
-        """The revision of the spec."""
-        return self.revision if self.hindrance is None else None
-
-    @property
-    def hash(self) -> str:
-        return self.revision.hash if self.revision is not None else ""
+    reason: reasons.Reason
+    note: str
+    good: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Steps to take; then whether to ask the app, when to look again, and what is to be said."""
+    """Steps to take, in this order; then when to look again, and what is to be said."""
 
+    records: tuple[Manifest, ...] = ()
     rehearsals: tuple[Manifest, ...] = ()
-    """What must be found to be acceptable before anything is done."""
+    """What must be found to be acceptable before anything is removed."""
     deletes: tuple[Object, ...] = ()
     applies: tuple[Manifest, ...] = ()
     patches: tuple[Patch, ...] = ()
-    check: bool = False
+    events: tuple[Told, ...] = ()
+    asks: tuple[Ask, ...] = ()
     after: float | None = None
-    finding: Finding | None = None
+    """AT_ONCE: a step is taken here that another one follows."""
+    said: Said | None = None
+    """None: nothing but what is seen."""
 
 
-def plan(md: ModelDeployment, observed: Observed, goal: Goal, now: datetime) -> Plan:
-    """The steps from what is seen to what the spec asks for."""
-    stale = _stale(observed, goal.hash)
-    if md.spec.suspend:
-        everything = (*filter(None, [observed.rayservice]), *observed.others, *stale)
-        return Plan(deletes=_ours(md, everything))
-    revision = goal.current
-    if revision is None:
-        return _hold(md, observed, goal, now)
-    remains = _remains(md, observed, revision.hash)
-    if remains is not None:
-        return _drain(md, observed, revision, remains, stale)
-    return replace(_look_after(md, observed, revision, now), deletes=_ours(md, stale))
+@dataclass(frozen=True, kw_only=True)
+class _Move:
+    """What becomes of the rollout now."""
+
+    turn: Turn
+    records: Mapping[str, Record]
+    events: tuple[Told, ...] = ()
+    verdict: gates.Verdict | None = None
+    after: float | None = None
 
 
-def demand_ownership(md: ModelDeployment, live: Object) -> None:
-    """What is not ours is not touched, whatever its name."""
-    if owned(live, md.uid):
-        return
-    what = f"{live['kind']} {live['metadata']['name']}"
-    if _controlled_by(live, names.KIND, md.name):
-        message = f"{what} of the {names.KIND} that had this name before is being removed"
-        raise Waiting(reasons.DRAINING, message, DRAINING_SECONDS)
-    raise Waiting(
-        reasons.NOT_OWNED, f"{what} exists and is not of this {names.KIND}", NOT_OWNED_SECONDS
-    )
-
-
-def _look_after(md: ModelDeployment, observed: Observed, revision: Revision, now: datetime) -> Plan:
-    """Everything of one revision as it is meant to be, and the Service turned to it."""
-    stable = stamped(service(md, revision.hash))
-    turn = _apply(md, stable, observed.service, service_drifted)
-    if observed.kuberay == "missing":
-        return Plan(applies=turn)
-    run = _apply(md, stamped(rayservice(md, revision)), observed.rayservice)
-    is_turned = turned(observed.service, stable)
-    check, after = _check(observed, revision.hash, turned=is_turned, now=now)
-    return Plan(
-        applies=(*run, *turn),
-        patches=_scale(md, observed, revision.hash),
-        check=check,
-        after=after,
-    )
-
-
-def _hold(md: ModelDeployment, observed: Observed, goal: Goal, now: datetime) -> Plan:
-    """What is there of the active revision goes on; nothing is started, and nothing removed."""
-    hindrance = goal.hindrance
-    assert hindrance is not None, "a goal without a revision of the spec says why"
-    after = hindrance.after if isinstance(hindrance, Waiting) else None
-    told = Plan(after=after, finding=hindrance.finding)
-    if goal.revision is None or observed.rayservice is None:
-        return told
-    config = (observed.rayservice.get("spec") or {}).get("serveConfigV2") or ""
-    if scaled_deployment(config) != deployment_name(md):
-        return told  # the spec's scaling is that of another app: laid over this one, it breaks it
-    steps = _look_after(md, observed, goal.revision, now)
-    waits = [each for each in (steps.after, after) if each is not None]
-    return replace(steps, after=min(waits, default=None), finding=hindrance.finding)
-
-
-def _apply(
-    md: ModelDeployment,
-    intent: Manifest,
-    live: Object | None,
-    differs: Callable[[Object | None, Manifest], bool] = drifted,
-) -> tuple[Manifest, ...]:
-    if live is not None:
-        demand_ownership(md, live)
-    return (intent,) if differs(live, intent) else ()
-
-
-def _drain(
+def plan(
     md: ModelDeployment,
     observed: Observed,
-    revision: Revision,
-    remains: Object,
-    stale: Iterable[Object],
+    roles: Roles,
+    hindrance: Hindrance | None,
+    now: datetime,
 ) -> Plan:
-    """Remove the revision before; but what runs stays if the API server refuses what comes."""
-    going = _ours(md, observed.others)
-    coming = stamped(rayservice(md, revision))
-    what = f"{remains['kind']} {remains['metadata']['name']}"
-    return Plan(
-        rehearsals=_apply(md, coming, observed.rayservice) if going else (),
-        deletes=(*going, *_ours(md, stale)),
-        after=DRAINING_SECONDS,
-        finding=Finding(reasons.DRAINING, f"{what} of a revision before is being removed"),
+    """The steps from what is seen to what the spec asks for."""
+    stale = children.stale(md, observed, roles)
+    if md.spec.suspend:
+        return Plan(deletes=(*ours(md, (*observed.rayservices, *observed.jobs)), *stale))
+    if observed.kuberay == "missing":
+        return _hindered(
+            Plan(applies=children.stable_service(md, observed, roles, roles.turn)), hindrance
+        )
+    kept = children.keep(observed, roles)
+    going = children.going(md, observed, kept)
+    living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
+    left = remains(md, observed, living)
+    move = _move(md, observed, roles, now, is_clear=left is None)
+    stable = children.stable_service(md, observed, roles, move.turn)
+    questions, due = asks.due(
+        observed,
+        roles,
+        now,
+        trial=roles.candidate if left is None else None,
+        is_baking=gates.is_baking(md, roles, now),
+        is_turned=any(turned(observed.service, each) for each in stable),
+    )
+    steps = Plan(
+        records=_written(observed, move.records),
+        rehearsals=children.rehearsals(md, observed, roles, going),
+        deletes=(*going, *stale),
+        applies=(
+            *children.rayservices(md, observed, roles, kept, may_start=left is None),
+            *stable,
+        ),
+        patches=children.scaling(md, observed, kept),
+        events=move.events,
+        # whom the Service leads to is asked when it does
+        asks=questions if move.turn == roles.turn else (),
+        after=_soonest(move.after, due, _drained(roles, left, md, now)),
+        said=said(observed, roles, move.verdict, left, now),
+    )
+    return _hindered(steps, hindrance)
+
+
+def _move(
+    md: ModelDeployment, observed: Observed, roles: Roles, now: datetime, *, is_clear: bool
+) -> _Move:
+    turn, known = _dated(roles.turn, now), _remembered(md, observed, roles)
+    stay = _Move(turn=turn, records=known, after=None if turn == roles.turn else AT_ONCE)
+    if roles.candidate is None:
+        return _baked(md, observed, roles, stay, now)
+    live = observed.rayservice_of(roles.candidate)
+    if roles.waits or not is_clear or live is None:
+        return stay
+    verdict = gates.judge(md, observed, roles, None, now)
+    if verdict.step == "promote":
+        return _promoted(roles, stay, verdict, now)
+    if verdict.step == "wait":
+        return replace(stay, verdict=verdict, after=_soonest(stay.after, verdict.after))
+    if verdict.step == "recreate":
+        flagged = replace(roles.record(roles.candidate), recreate=True)
+        note = f"{verdict.finding.message}. Recreate follows: the active revision makes room."
+        return _noted(stay, roles.candidate, flagged, verdict.finding.reason, note)
+    return _failed(md, roles, stay, roles.candidate, "Failed", verdict.finding, now)
+
+
+def _promoted(roles: Roles, stay: _Move, verdict: gates.Verdict, now: datetime) -> _Move:
+    assert roles.candidate is not None
+    note = f"revision {roles.candidate} has the traffic"
+    note += f"; revision {roles.active} had it before" if roles.active else ""
+    reason = reasons.ROLLED_BACK if roles.returning else reasons.PROMOTED
+    return replace(
+        stay,
+        turn=turn_to(roles.candidate, roles, now),
+        events=(Told(reason, note, good=not roles.returning),),
+        verdict=verdict,
+        after=AT_ONCE,
     )
 
 
-def _remains(md: ModelDeployment, observed: Observed, revision: str) -> Object | None:
-    """The first thing that holds resources and is left of a revision that is replaced."""
-    holders = (*observed.others, *observed.rayclusters, *observed.pods)
-    return next((each for each in holders if _is_former(md, each, revision)), None)
+def _baked(
+    md: ModelDeployment, observed: Observed, roles: Roles, stay: _Move, now: datetime
+) -> _Move:
+    """What is wrong with the active revision while the one before could come back."""
+    spoilt = gates.spoilt(md, observed, roles, now)
+    if spoilt is None or roles.active is None:
+        return stay
+    return _failed(md, roles, stay, roles.active, "RolledBack", spoilt, now)
 
 
-def _is_former(md: ModelDeployment, each: Object, revision: str) -> bool:
-    """Ours by labels and by the kind of its owner; anybody can make a Pod with our labels.
-
-    Uids cannot tell: an owner is gone before what it owns.
-    """
-    former = revision_of(each)
-    if former is None or former == revision:
-        return False
-    owners = {names.KIND: md.name, "RayService": names.rayservice_name(md.name, former)}
-    kind = _CONTROLLERS[each["kind"]]
-    return _controlled_by(each, kind, owners.get(kind))
-
-
-def _controlled_by(live: Object, kind: str, name: str | None) -> bool:
-    owner = controller(live) or {}
-    return owner.get("kind") == kind and name in (None, owner.get("name"))
-
-
-def _scale(md: ModelDeployment, observed: Observed, revision: str) -> tuple[Patch, ...]:
-    uid = str(((observed.rayservice or {}).get("metadata") or {}).get("uid", ""))
-    clusters = (
-        each for each in observed.rayclusters if revision_of(each) == revision and owned(each, uid)
+def _failed(
+    md: ModelDeployment,
+    roles: Roles,
+    stay: _Move,
+    revision: str,
+    outcome: Outcome,
+    finding: Finding,
+    now: datetime,
+) -> _Move:
+    failing = stay.records.get(revision, roles.record(revision)).failing(
+        outcome,
+        finding,
+        generation=md.generation,
+        request=md.request.text if md.request else None,
+        now=now,
     )
-    patches = ((each, scaling_patch(each, md)) for each in clusters)
-    return tuple((each, operations) for each, operations in patches if operations)
-
-
-def _check(
-    observed: Observed, revision: str, *, turned: bool, now: datetime
-) -> tuple[bool, float | None]:
-    """Whether to ask, and otherwise in how many seconds: never again once it has answered."""
-    if not observed.has_endpoints(revision):
-        return False, None
-    last = observed.check
-    if turned or last is None or last.revision != revision:
-        return True, None
-    if last.ok:
-        return False, None
-    first = WRONG_SECONDS if last.reason == reasons.WRONG_ANSWER else UNREACHABLE_SECONDS
-    wait = min(LONGEST_SECONDS, first * 2.0 ** min(last.failures - 1, 10))
-    left = wait - (now - last.at).total_seconds()
-    return (True, None) if left <= 0 else (False, left)
-
-
-def _stale(observed: Observed, revision: str) -> list[Object]:
-    """The oldest renderings beyond the number that is kept; never the current one."""
-    old = [each for each in observed.controller_revisions if revision_of(each) != revision]
-    old.sort(key=creation, reverse=True)
-    return old[KEPT_REVISIONS - 1 :]
-
-
-def _ours(md: ModelDeployment, objects: Iterable[Object]) -> tuple[Object, ...]:
-    """Of these, what is ours and not on its way out already."""
-    return tuple(
-        each
-        for each in objects
-        if "deletionTimestamp" not in each["metadata"] and owned(each, md.uid)
+    return _noted(
+        stay, revision, failing, finding.reason, f"revision {revision}: {finding.message}"
     )
+
+
+def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, note: str) -> _Move:
+    return replace(
+        stay,
+        records={**stay.records, revision: changed},
+        events=(Told(reason, note, good=False),),
+        after=AT_ONCE,
+    )
+
+
+def _remembered(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[str, Record]:
+    """What the record of the active revision lacks: that it was turned to, and what it answers."""
+    active, since = roles.active, roles.turn.since
+    if active is None or since is None or active not in roles.records:
+        return {}
+    known = roles.record(active)
+    if known.promoted != since:
+        known = known.turned_to(since)
+    if observed.answered(active) and roles.target and roles.target.hash == active:
+        known = remembering(known, check_for(md, roles, active))
+    return {} if known == roles.record(active) else {active: known}
+
+
+def _written(observed: Observed, records: Mapping[str, Record]) -> tuple[Manifest, ...]:
+    kept = ((observed.kept(hash), each) for hash, each in records.items())
+    return tuple(record.written(body, each) for body, each in kept if body is not None)
+
+
+def _dated(turn: Turn, now: datetime) -> Turn:
+    """A Service of an operator that wrote no dates: it gets today's."""
+    is_dated = turn.revision is None or turn.since is not None
+    return turn if is_dated else replace(turn, since=timestamp(now))
+
+
+def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: datetime) -> float | None:
+    """When nothing else may bring a look: what goes may take its time, and a drain ends."""
+    waits = [DRAINING_SECONDS] if left is not None else []
+    if roles.before is not None:
+        waits.append(gates.drained_in(md, roles, now))
+    if roles.retry_at is not None and roles.wanted != roles.subject:
+        waits.append((roles.retry_at - now).total_seconds())
+    return min(waits, default=None)
+
+
+def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
+    """What keeps the revision of the spec from being made is said before all else."""
+    if hindrance is None:
+        return steps
+    after = hindrance.after if isinstance(hindrance, Waiting) else None
+    finding = hindrance.finding
+    return replace(
+        steps,
+        after=_soonest(steps.after, after),
+        said=Said(finding, finding.reason.heals == "never"),
+    )
+
+
+def _soonest(*waits: float | None) -> float | None:
+    return min((max(each, AT_ONCE) for each in waits if each is not None), default=None)

@@ -1,13 +1,13 @@
 """The story of one ModelDeployment, told anew each time anything about it may have changed.
 
-Keep the revision, observe, plan, take the steps, ask the app, report. Each time the whole
+Keep the revision, observe, plan, take the steps, ask the apps, report. Each time the whole
 state is looked at, so it does not matter what woke it or how often. What to do is decided in
-`plan`, what to say in `observe`; here is only the order of effects.
+`plan` and `rollout`, what to say in `observe` and `rollout`; here is only the order of effects.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,17 +15,17 @@ from bastaix.api import names, reasons
 from bastaix.api.conditions import READY, find_condition
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, selected_by
-from bastaix.observe.status import ours, refused, status
+from bastaix.observe.observed import Observed
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
 from bastaix.reconcile.drift import Manifest, owned
+from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
-from bastaix.reconcile.plan import Goal, Plan, demand_ownership, plan
+from bastaix.reconcile.plan import AT_ONCE, Plan, plan
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -33,12 +33,25 @@ from bastaix.render.revision import (
     revision,
     revision_hash,
 )
+from bastaix.rollout.roles import Roles, roles
+from bastaix.rollout.status import ours, refused, status
+from bastaix.rollout.story import Said
 
 UNSUPPORTED_SECONDS: Final = 60.0
 TRANSIENT: Final = frozenset({409, 429})
 """Of no interest to anybody: somebody was faster, or the API server has too much to do."""
+LOOKS: Final = 8
+"""In a row, before others get their turn."""
 
 _AFFINITY: Final = re.compile(r"(?<=\.)affinity\.[^\s:,\"']+")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The revision of the spec, or what keeps it from being made."""
+
+    target: Revision | None = None
+    hindrance: Hindrance | None = None
 
 
 class Reconciler:
@@ -68,52 +81,51 @@ class Reconciler:
         except Stalled as stalled:
             await self._report(body, refused(body, stalled.finding, self._now()))
             return None
-        goal = Goal(None)
+        goal = Goal()
         try:
             goal = await self._goal(md)
-            steps = await self._advance(md, body, goal)
-            if steps.check:
-                body = await self._tell(body, goal, steps.finding)  # that its answer is awaited
-                steps = await self._ask(md, body, goal)
-            after, finding = steps.after, steps.finding
+            return await self._pursue(md, body, goal)
         except Hindrance as hindrance:
-            finding = hindrance.finding
-            after = hindrance.after if isinstance(hindrance, Waiting) else None
+            said = Said(hindrance.finding, hindrance.finding.reason.heals == "never")
+            await self._tell(body, goal, said)
+            return hindrance.after if isinstance(hindrance, Waiting) else None
         except Refused as refusal:
             if refusal.status not in TRANSIENT:
                 await self._deny(body, goal, refusal)
             raise
-        await self._tell(body, goal, finding)
-        return after
 
     async def _goal(self, md: ModelDeployment) -> Goal:
-        """The revision of the spec; while it cannot be made, the active one."""
         try:
             return Goal(await self._keep(md, verified(md)))
         except Hindrance as hindrance:
-            return Goal(await self._active(md), hindrance)
+            return Goal(None, hindrance)
 
-    async def _advance(self, md: ModelDeployment, body: Body, goal: Goal) -> Plan:
-        """Look, decide, act."""
-        observed = await self._observe(md, body, goal)
-        steps = plan(md, observed, goal, self._now())
-        await self._take(md, steps)
-        if steps.check and observed.check is not None and observed.check.ok:
-            self._answers.doubt((md.namespace, md.name))
-        return steps
+    async def _pursue(self, md: ModelDeployment, body: Body, goal: Goal) -> float | None:
+        """Look, decide, act, and again while one step makes the next one possible."""
+        for _ in range(LOOKS):
+            observed, parts = await self._observe(md, body, goal)
+            steps = plan(md, observed, parts, goal.hindrance, self._now())
+            await self._take(md, body, steps)
+            if not steps.asks and steps.after != AT_ONCE:
+                await self._tell(body, goal)
+                return steps.after
+            if steps.asks:  # that an answer is awaited is told, as it may take its time
+                body = await self._tell(body, goal)
+                observed, parts = await self._observe(md, body, goal)
+                for ask in steps.asks:
+                    await self._answers.ask(md, observed, parts, ask)
+        return AT_ONCE
 
-    async def _ask(self, md: ModelDeployment, body: Body, goal: Goal) -> Plan:
-        """Ask the app; the plan alone knows when to ask again after such an answer."""
-        observed = await self._observe(md, body, goal)
-        await self._answers.ask(md, observed, goal.hash)
-        observed = await self._observe(md, body, goal)
-        return plan(md, observed, goal, self._now())
+    async def _tell(self, body: Body, goal: Goal, said: Said | None = None) -> Body:
+        """Report what is seen; gives the object as it is then, with the operator's status alone.
 
-    async def _tell(self, body: Body, goal: Goal, finding: reasons.Finding | None) -> Body:
-        """Report what is seen; gives the object as it is then, with the operator's status alone."""
-        md = ModelDeployment.from_body(body)
-        observed = await self._observe(md, body, goal)
-        wanted = status(md, observed, goal.current, finding, self._now())
+        `said` is what cannot be seen: why a step could not be taken.
+        """
+        md, now = ModelDeployment.from_body(body), self._now()
+        observed, parts = await self._observe(md, body, goal)
+        if said is None:
+            said = plan(md, observed, parts, goal.hindrance, now).said
+        wanted = status(md, observed, parts, said, now)
         await self._report(body, wanted)
         return {**body, "status": wanted}
 
@@ -123,7 +135,7 @@ class Reconciler:
         if not refusal.during:
             await self._report(body, refused(body, finding, self._now()))
         else:
-            await self._tell(body, goal, finding)
+            await self._tell(body, goal, Said(finding, stalled=False))
 
     async def _keep(self, md: ModelDeployment, digest: str | None) -> Revision:
         """The rendering as it was kept at first, or kept now: it is rendered once."""
@@ -139,50 +151,45 @@ class Reconciler:
         demand_ownership(md, kept)
         return from_controller_revision(kept)
 
-    async def _active(self, md: ModelDeployment) -> Revision | None:
-        """The kept rendering of the revision that the stable Service selects."""
-        stable = md.namespace, names.service_name(md.name)
-        service = await self._cluster.read(kinds.SERVICE, stable)
-        selected = selected_by(service or {})
-        if selected is None:
-            return None
-        name = md.namespace, names.rayservice_name(md.name, selected)
-        kept = await self._cluster.read(kinds.CONTROLLERREVISION, name)
-        if kept is None or not owned(kept, md.uid):
-            return None
-        return from_controller_revision(kept)
-
-    async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> Observed:
-        """Everything that is seen of it now, with what the app answered last."""
+    async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> tuple[Observed, Roles]:
+        """Everything that is seen of it now, who plays which part, and what the apps answered."""
         name = md.namespace, md.name
-        own = names.rayservice_name(md.name, goal.hash)
-        rayservices = await self._cluster.owned(kinds.RAYSERVICE, name)
-        stable = md.namespace, names.service_name(md.name)
-        current = [each for each in rayservices if each["metadata"]["name"] == own]
-        observed = Observed(
+        seen = Observed(
             md_body=body,
-            rayservice=current[0] if current else None,
-            others=tuple(each for each in rayservices if each not in current),
+            rayservices=await self._cluster.owned(kinds.RAYSERVICE, name),
             rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
             pods=await self._cluster.owned(kinds.POD, name),
-            service=await self._cluster.read(kinds.SERVICE, stable),
-            controller_revisions=await self._cluster.owned(kinds.CONTROLLERREVISION, name),
+            jobs=await self._cluster.owned(kinds.JOB, name),
+            service=await self._cluster.read(
+                kinds.SERVICE, (md.namespace, names.service_name(md.name))
+            ),
+            controller_revisions=tuple(
+                each
+                for each in await self._cluster.owned(kinds.CONTROLLERREVISION, name)
+                if owned(each, md.uid)
+            ),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
-        held = goal.hindrance is not None
-        return replace(observed, check=self._answers.recall(md, observed, held=held))
+        parts = roles(md, seen, goal.target, self._now())
+        return self._answers.recalled(md, seen, parts), parts
 
-    async def _take(self, md: ModelDeployment, steps: Plan) -> None:
+    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> None:
+        for manifest in steps.records:
+            await self._apply(md, manifest)
         for manifest in steps.rehearsals:
             await self._apply(md, manifest, rehearsal=True)
-        for body in steps.deletes:
-            with during("delete", kinds.of(body)):
-                await self._cluster.delete(kinds.of(body), body)
+        for child in steps.deletes:
+            with during("delete", kinds.of(child)):
+                await self._cluster.delete(kinds.of(child), child)
         for manifest in steps.applies:
             await self._apply(md, manifest)
-        for body, operations in steps.patches:
-            with during("patch", kinds.of(body)):
-                await self._cluster.patch(kinds.of(body), body, operations)
+        for child, operations in steps.patches:
+            with during("patch", kinds.of(child)):
+                await self._cluster.patch(kinds.of(child), child, operations)
+        for told in steps.events:
+            await self._recorder.record(
+                body, reason=told.reason.name, note=shortened(told.note), good=told.good
+            )
 
     async def _apply(
         self, md: ModelDeployment, manifest: Manifest, *, rehearsal: bool = False

@@ -8,9 +8,10 @@ from bastaix.render import pods, raycluster, serve_config, yaml_text
 from bastaix.render.revision import Revision, owner_reference
 
 
-def rayservice(md: ModelDeployment, revision: Revision) -> dict[str, Any]:
+def rayservice(md: ModelDeployment, revision: Revision, deployment: str) -> dict[str, Any]:
+    """`deployment` is the one that scales in this revision's app, which need not be the spec's."""
     spec = {key: value for key, value in revision.template.items() if key != "serveConfig"}
-    config = serve_config.scaled(revision.template["serveConfig"], md)
+    config = serve_config.scaled(revision.template["serveConfig"], md, deployment)
     return {
         "apiVersion": names.RAY_API_VERSION,
         "kind": "RayService",

@@ -32,6 +32,8 @@ class Revision:
     """Where the artifact came from at first; None when not from Git."""
     digest: str | None
     """Of the artifact; None when the code is in the image."""
+    deployment: str | None = None
+    """The deployment that scaled when it was made; None if that was not kept."""
 
 
 def revision(md: ModelDeployment, digest: str | None) -> Revision:
@@ -44,7 +46,13 @@ def revision(md: ModelDeployment, digest: str | None) -> Revision:
         "serveConfig": serve_config.serve_config(md, digest),
     }
     # a copy, so that nothing in it is shared with the md or with a constant
-    return Revision(hash, copy.deepcopy(template), commit=md.spec.source.commit, digest=digest)
+    return Revision(
+        hash,
+        copy.deepcopy(template),
+        commit=md.spec.source.commit,
+        digest=digest,
+        deployment=serve_config.deployment_name(md),
+    )
 
 
 def revision_hash(md: ModelDeployment, digest: str | None) -> str:
@@ -95,7 +103,11 @@ def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, An
     labels = pods.labels(md, revision.hash)
     if revision.digest is not None:
         labels[names.ARTIFACT_LABEL] = names.artifact_label(revision.digest)
-    origin = {"commit": revision.commit, "digest": revision.digest}
+    origin = {
+        "commit": revision.commit,
+        "digest": revision.digest,
+        "deployment": revision.deployment,
+    }
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -120,6 +132,7 @@ def from_controller_revision(manifest: Mapping[str, Any]) -> Revision:
         template=data["template"],
         commit=data.get("commit"),
         digest=data.get("digest"),
+        deployment=data.get("deployment"),
     )
 
 

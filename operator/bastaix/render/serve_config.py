@@ -41,11 +41,11 @@ def serve_config(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
     }
 
 
-def scaled(config: Mapping[str, Any], md: ModelDeployment) -> dict[str, Any]:
-    """The configuration with the replicas of the one deployment that scales."""
+def scaled(config: Mapping[str, Any], md: ModelDeployment, name: str) -> dict[str, Any]:
+    """The configuration with the replicas of the one deployment that scales, by its name."""
     scaling = md.spec.scaling
     deployment = {
-        "name": deployment_name(md),
+        "name": name,
         "autoscaling_config": {
             "min_replicas": scaling.min_replicas,
             "max_replicas": scaling.max_replicas,

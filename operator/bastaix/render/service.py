@@ -1,13 +1,32 @@
-"""The stable Service: its selector is the one place that says which revision is active."""
+"""The stable Service: its selector is the one place that says which revision is active.
 
-from typing import Any
+When it was turned, and from which revision, stands beside it in the same object, so that one
+write says all of a promotion.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.revision import owner_reference
 
+NO_REVISION: Final = "none"
+"""Selected while none has been promoted: the name resolves, and nobody answers."""
 
-def service(md: ModelDeployment, revision: str) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Turn:
+    """Where the Service leads, since when (RFC 3339), and where it led before."""
+
+    revision: str | None = None
+    since: str | None = None
+    previous: str | None = None
+
+
+def service(md: ModelDeployment, turn: Turn) -> dict[str, Any]:
+    given = {names.SINCE_ANNOTATION: turn.since, names.PREVIOUS_ANNOTATION: turn.previous}
+    annotations = {key: value for key, value in given.items() if value is not None}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -18,19 +37,20 @@ def service(md: ModelDeployment, revision: str) -> dict[str, Any]:
                 names.MANAGED_BY_LABEL: names.MANAGED_BY,
                 names.NAME_LABEL: md.name,
             },
+            "annotations": annotations,
             "ownerReferences": [owner_reference(md)],
         },
         "spec": {
             # Labels of the Pods, not of a RayCluster: it survives a cluster that is made anew.
             "selector": {
                 names.NAME_LABEL: md.name,
-                names.REVISION_LABEL: revision,
+                names.REVISION_LABEL: turn.revision or NO_REVISION,
                 names.RAY_SERVE_LABEL: "true",
             },
             "ports": [
                 {
                     "name": "http",
-                    "port": 80,
+                    "port": names.STABLE_PORT,
                     "protocol": "TCP",
                     # a number, whatever a revision calls its port
                     "targetPort": names.SERVE_PORT,

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bastaix.observe.status import refused, status
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
-from bastaix.observe.status import refused, status
 from bastaix.render.revision import Revision
 from tests.unit.bodies import body, verified, with_field
 from tests.unit.observe.scenes import (

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bastaix.api import names
 from bastaix.api.v1alpha1 import Check
-from bastaix.reconcile.cluster import Answer, Refused
+from bastaix.reconcile.cluster import Address, Answer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
 
@@ -131,10 +132,20 @@ class FakeCluster:
 class FakeProbe:
     answer: Answer = field(default_factory=lambda: Answer("right", "GET answered 200"))
     asked: int = 0
+    """Through the stable Service."""
+    candidates: list[str] = field(default_factory=list)
+    """The Services of their own through which candidates were asked."""
+    checks: list[Check] = field(default_factory=list)
+    behind: dict[str, Answer] = field(default_factory=dict)
+    """What is answered through one Service, where that is another answer."""
 
-    async def ask(self, check: Check, name: Name) -> Answer:
-        self.asked += 1
-        return self.answer
+    async def ask(self, check: Check, address: Address) -> Answer:
+        self.checks.append(check)
+        if address.port == names.STABLE_PORT:
+            self.asked += 1
+        else:
+            self.candidates.append(address.service)
+        return self.behind.get(address.service, self.answer)
 
 
 @dataclass

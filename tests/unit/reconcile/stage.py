@@ -3,8 +3,16 @@
 import asyncio
 from typing import Any
 
+from bastaix.api import names
 from bastaix.reconcile.answers import Answers
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, RAYCLUSTER, RAYSERVICE
+from bastaix.reconcile.kinds import (
+    MODELDEPLOYMENT,
+    POD,
+    RAYCLUSTER,
+    RAYSERVICE,
+    SERVICE,
+    Kind,
+)
 from bastaix.reconcile.reconciler import Reconciler
 from tests.unit.bodies import body, refused, verified, with_field
 from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
@@ -51,8 +59,20 @@ class Stage:
 
     @property
     def rayservice(self) -> dict[str, Any]:
-        (found,) = asyncio.run(self.cluster.owned(RAYSERVICE, NAME))
+        (found,) = self.rayservices
         return found
+
+    @property
+    def rayservices(self) -> list[dict[str, Any]]:
+        """The oldest first."""
+        found = asyncio.run(self.cluster.owned(RAYSERVICE, NAME))
+        return sorted(found, key=lambda each: str(each["metadata"]["creationTimestamp"]))
+
+    @property
+    def selected(self) -> str:
+        """The name of the RayService that the stable Service leads to."""
+        selector = self.cluster.body(SERVICE, NAME)["spec"]["selector"]
+        return f"{NAME[1]}-{selector[names.REVISION_LABEL]}"
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -68,42 +88,65 @@ class Stage:
         written, self.cluster.writes = self.cluster.writes, []
         return written
 
-    def bring_up(self) -> None:
-        """What KubeRay and Kubernetes do once the RayService is there."""
-        rayservice = self.rayservice
-        name, labels = rayservice["metadata"]["name"], rayservice["metadata"]["labels"]
+    def bring_up(self, name: str | None = None) -> None:
+        """What KubeRay and Kubernetes do once a RayService is there, else the newest."""
+        rayservice = self._named(name)
+        metadata = rayservice["metadata"]
         one = {"status": "RUNNING", "message": ""}
-        status = {"activeServiceStatus": {"applicationStatuses": {"app": one}}}
-        self.cluster.put(RAYSERVICE, {**rayservice, "status": status})
-        metadata = {"namespace": "demo", "name": name, "labels": labels}
-        metadata["ownerReferences"] = [controlled_by(rayservice)]
+        self.say(one, name)
+        cluster = {
+            "namespace": "demo",
+            "name": metadata["name"],
+            "labels": metadata["labels"],
+            "ownerReferences": [controlled_by(rayservice)],
+        }
         spec = rayservice["spec"]["rayClusterConfig"]
-        self.cluster.put(RAYCLUSTER, {"metadata": metadata, "spec": spec})
+        self.cluster.put(RAYCLUSTER, {"metadata": cluster, "spec": spec})
         for role in ("head", "worker"):
-            self.turn(role, ready=True)
+            self.turn(role, ready=True, name=name)
 
-    def turn(self, role: str, *, ready: bool) -> None:
-        metadata = self.rayservice["metadata"]
+    def say(self, app: dict[str, Any], name: str | None = None) -> None:
+        """What Ray Serve says of an app."""
+        status = {"activeServiceStatus": {"applicationStatuses": {"app": app}}}
+        self.cluster.put(RAYSERVICE, {**self._named(name), "status": status})
+
+    def turn(self, role: str, *, ready: bool, name: str | None = None) -> None:
+        condition = {"type": "Ready", "status": "True" if ready else "False"}
+        self.make_pod(role, {"phase": "Running", "conditions": [condition]}, name)
+
+    def make_pod(self, role: str, status: dict[str, Any], name: str | None = None) -> None:
+        metadata = self._named(name)["metadata"]
         serves = "true" if role == "worker" else "false"
         labels = {"ray.io/node-type": role, "ray.io/serve": serves, **metadata["labels"]}
-        condition = {"type": "Ready", "status": "True" if ready else "False"}
+        owner = {"kind": "RayCluster", "name": "x", "controller": True}
         pod = {
             "metadata": {
                 "namespace": "demo",
-                "name": role,
+                "name": f"{metadata['name']}-{role}",
                 "labels": labels,
-                "ownerReferences": [{"kind": "RayCluster", "name": "x", "controller": True}],
+                "ownerReferences": [owner],
             },
             "spec": {"containers": [{"name": "ray", "image": "x"}]},
-            "status": {"phase": "Running", "conditions": [condition]},
+            "status": status,
         }
         self.cluster.put(POD, pod)
 
     def take_down(self) -> None:
         """What garbage collection does once a RayService is gone."""
+        there = {each["metadata"]["name"] for each in self.rayservices}
         for kind in (RAYCLUSTER, POD):
             for found in asyncio.run(self.cluster.owned(kind, NAME)):
-                self.cluster.vanish(kind, ("demo", found["metadata"]["name"]))
+                name = found["metadata"]["name"]
+                if not any(name.startswith(each) for each in there):
+                    self.cluster.vanish(kind, ("demo", name))
+
+    def listed(self, kind: Kind) -> list[dict[str, Any]]:
+        return list(asyncio.run(self.cluster.owned(kind, NAME)))
+
+    def _named(self, name: str | None) -> dict[str, Any]:
+        if name is None:
+            return self.rayservices[-1]
+        return self.cluster.body(RAYSERVICE, ("demo", name))
 
 
 def controlled_by(owner: dict[str, Any]) -> dict[str, Any]:
@@ -112,8 +155,8 @@ def controlled_by(owner: dict[str, Any]) -> dict[str, Any]:
     return {**reference, "controller": True}
 
 
-def answering() -> Stage:
-    stage = Stage()
+def answering(**fields: Any) -> Stage:
+    stage = Stage(**fields)
     stage.run()
     stage.bring_up()
     stage.run()

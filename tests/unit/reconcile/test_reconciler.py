@@ -7,6 +7,7 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer, Refused
+from bastaix.reconcile.holders import DRAINING_SECONDS
 from bastaix.reconcile.kinds import (
     CONTROLLERREVISION,
     MODELDEPLOYMENT,
@@ -15,13 +16,8 @@ from bastaix.reconcile.kinds import (
     RAYSERVICE,
     SERVICE,
 )
-from bastaix.reconcile.plan import (
-    DRAINING_SECONDS,
-    LONGEST_SECONDS,
-    UNREACHABLE_SECONDS,
-    WRONG_SECONDS,
-)
 from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS
+from bastaix.rollout.asks import LONGEST_SECONDS, UNREACHABLE_SECONDS, WRONG_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
@@ -48,7 +44,7 @@ def test_a_second_look_writes_nothing() -> None:
     stage.run()
     stage.writes()
     stage.run()
-    stage.clock.forward(3600)
+    stage.clock.forward(600)
     stage.reconciler = stage.restarted()
     stage.run()
     assert stage.writes() == []
@@ -64,7 +60,9 @@ def test_it_answers_once_and_is_ready() -> None:
     assert stage.ready["status"] == "True"
     assert stage.probe.asked == 1
     assert stage.notes.answers == [100]
-    assert stage.notes.events == [("AwaitingAnswer", True), ("Ready", True)]
+    events = [("AwaitingAnswer", True), ("Promoted", True), ("Ready", True)]
+    assert stage.notes.events == events
+    assert len(stage.probe.candidates) == 1
     assert stage.notes.standings == {NAME: (True, "Ready")}
     stage.run()
     assert stage.probe.asked == 1
@@ -131,40 +129,13 @@ def test_another_answer_is_told_and_asked_for_again(
     assert stage.run() == seconds
     assert stage.ready["reason"] == reason
     assert stage.ready["message"].startswith("GET said no")
-    stage.clock.forward(seconds - 1)
-    assert stage.run() == 1
-    assert stage.probe.asked == 1
-    stage.clock.forward(1)
+    stage.clock.forward(seconds / 2)
+    assert stage.run() == seconds / 2
+    assert len(stage.probe.candidates) == 1
+    stage.clock.forward(seconds / 2)
     stage.probe.answer = Answer("right", "")
     assert stage.run() is None
     assert stage.ready["status"] == "True"
-
-
-def test_another_spec_waits_until_the_old_revision_is_gone() -> None:
-    stage = answering()
-    old = stage.rayservice["metadata"]["name"]
-    stage.set("spec.source.git.commit", "b" * 40)
-    stage.run()
-    assert stage.writes() == [
-        "create ControllerRevision",
-        "rehearse RayService",
-        "delete RayService",
-        "status ModelDeployment",
-    ]
-    assert stage.run() == DRAINING_SECONDS
-    assert stage.ready["reason"] == "Draining"
-    assert f"RayCluster {old} " in stage.ready["message"]
-    stage.writes()
-    stage.run()
-    assert stage.writes() == []
-    stage.take_down()
-    stage.run()
-    assert stage.writes() == ["apply RayService", "apply Service", "status ModelDeployment"]
-    assert stage.rayservice["metadata"]["name"] != old
-    stage.bring_up()
-    stage.run()
-    assert stage.ready["status"] == "True"
-    assert stage.probe.asked == 2
 
 
 def test_scaling_changes_both_and_no_revision() -> None:
@@ -290,8 +261,9 @@ def test_a_field_of_affinity_that_does_not_exist_is_the_users_to_correct() -> No
     assert "spec.runtime.affinity.nodAffinity" in stage.ready["message"]
 
 
-def test_the_old_revision_stays_when_the_new_one_is_refused() -> None:
-    stage = answering()
+@pytest.mark.parametrize("strategy", ["BlueGreen", "Recreate"])
+def test_the_old_revision_stays_when_the_new_one_is_refused(strategy: str) -> None:
+    stage = answering(spec__rollout={"strategy": strategy})
     old = stage.rayservice["metadata"]["name"]
     stage.set("spec.source.git.commit", "b" * 40)
     stage.cluster.refusal = Refused(422, "Invalid", "spec.y: too long")
@@ -302,7 +274,7 @@ def test_the_old_revision_stays_when_the_new_one_is_refused() -> None:
 
 
 def test_a_quota_that_the_old_revision_fills_does_not_keep_it() -> None:
-    stage = answering()
+    stage = answering(spec__rollout={"strategy": "Recreate"})
     stage.set("spec.source.git.commit", "b" * 40)
     stage.cluster.refusal = Refused(403, "Forbidden", "exceeded quota: one RayService")
     stage.run()
@@ -332,10 +304,10 @@ def test_an_app_that_is_not_reached_is_asked_less_and_less_often() -> None:
     stage.run()
     stage.bring_up()
     waits = []
-    for _ in range(6):
+    for _ in range(8):
         waits.append(stage.run() or 0)
         stage.clock.forward(waits[-1])
-    assert waits == [5, 10, 20, 40, LONGEST_SECONDS, LONGEST_SECONDS]
+    assert waits == [1, 2, 4, 8, 16, 32, LONGEST_SECONDS, LONGEST_SECONDS]
 
 
 @pytest.mark.parametrize("kind", [RAYSERVICE, RAYCLUSTER, POD])

@@ -1,0 +1,128 @@
+"""The children of a ModelDeployment as they are meant to be, given who plays which part. Pure.
+
+Those that may hold Pods are kept as their kept rendering has them, with today's scaling laid
+over; nothing new is started before what must go is gone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed, creation, revision_of
+from bastaix.reconcile.drift import (
+    Manifest,
+    drifted,
+    owned,
+    service_drifted,
+    stamped,
+)
+from bastaix.reconcile.holders import demand_ownership, ours
+from bastaix.render.raycluster import scaling_patch
+from bastaix.render.rayservice import rayservice
+from bastaix.render.revision import Revision
+from bastaix.render.serve_config import deployment_name, scaled_deployment
+from bastaix.render.service import Turn, service
+from bastaix.rollout.roles import Roles, moment, revision, trial_began
+
+Object = Mapping[str, Any]
+Patch = tuple[Object, Sequence[Any]]
+
+KEPT_REVISIONS: Final = 10
+
+
+def keep(observed: Observed, roles: Roles) -> frozenset[str]:
+    """Who may hold Pods: without a trial that failed, which is to begin anew."""
+    candidate = roles.candidate
+    if candidate is None or not roles.record(candidate).failed:
+        return roles.keep
+    began, failed = trial_began(observed, candidate), moment(roles.record(candidate).at)
+    is_old = began is not None and failed is not None and began <= failed
+    return roles.keep - {candidate} if is_old else roles.keep
+
+
+def going(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tuple[Object, ...]:
+    """RayServices that are to be removed."""
+    return ours(md, (each for each in observed.rayservices if revision_of(each) not in kept))
+
+
+def rayservices(
+    md: ModelDeployment, observed: Observed, roles: Roles, kept: frozenset[str], *, may_start: bool
+) -> tuple[Manifest, ...]:
+    """Those to be applied, the active one first."""
+    starting = frozenset(filter(None, (roles.wanted, roles.active))) if may_start else frozenset()
+    steps: list[Manifest] = []
+    for hash in sorted(kept, key=lambda each: each != roles.active):
+        live = observed.rayservice_of(hash)
+        if live is not None or hash in starting:
+            steps += _applied(_intent(md, observed, roles, hash), live, drifted, md)
+    return tuple(steps)
+
+
+def rehearsals(
+    md: ModelDeployment, observed: Observed, roles: Roles, leaving: Sequence[Object]
+) -> tuple[Manifest, ...]:
+    """What runs stays if the API server refuses what comes in its place."""
+    if roles.candidate is None or not any(revision_of(each) == roles.active for each in leaving):
+        return ()
+    intent = _intent(md, observed, roles, roles.candidate)
+    live = observed.rayservice_of(roles.candidate)
+    return _applied(intent, live, drifted, md)
+
+
+def stable_service(
+    md: ModelDeployment, observed: Observed, roles: Roles, turn: Turn
+) -> tuple[Manifest, ...]:
+    """It is there from the first revision on, before it leads anywhere."""
+    if observed.service is None and roles.wanted is None:
+        return ()
+    return _applied(stamped(service(md, turn)), observed.service, service_drifted, md)
+
+
+def scaling(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tuple[Patch, ...]:
+    """KubeRay does not hand new bounds on to a RayCluster that is there."""
+    patches: list[Patch] = []
+    for hash in sorted(kept):
+        uid = str(((observed.rayservice_of(hash) or {}).get("metadata") or {}).get("uid", ""))
+        for each in observed.rayclusters:
+            if revision_of(each) == hash and owned(each, uid):
+                operations = scaling_patch(each, md)
+                patches += [(each, operations)] if operations else []
+    return tuple(patches)
+
+
+def stale(md: ModelDeployment, observed: Observed, roles: Roles) -> tuple[Object, ...]:
+    """The oldest renderings beyond the number that is kept, and Jobs of those that are gone."""
+    needed = {roles.active, roles.wanted, roles.subject, roles.before, roles.turn.previous}
+    old = [each for each in observed.controller_revisions if revision_of(each) not in needed]
+    old.sort(key=creation, reverse=True)
+    number = len(observed.controller_revisions) - len(old)
+    return ours(md, old[max(0, KEPT_REVISIONS - max(number, 1)) :])
+
+
+def _intent(md: ModelDeployment, observed: Observed, roles: Roles, hash: str) -> Manifest | None:
+    """None: nobody knows how it was rendered, or which deployment of it scales."""
+    is_target = roles.target is not None and roles.target.hash == hash
+    found = roles.target if is_target else revision(observed, hash)
+    if found is None:
+        return None
+    name = deployment_name(md) if is_target else _deployment(observed, found)
+    return None if name is None else stamped(rayservice(md, found, name))
+
+
+def _deployment(observed: Observed, revision: Revision) -> str | None:
+    """Of a revision that is not the spec's: laid over another's, the spec's would break it."""
+    live = observed.rayservice_of(revision.hash) or {}
+    return scaled_deployment((live.get("spec") or {}).get("serveConfigV2") or "") or (
+        revision.deployment
+    )
+
+
+def _applied(
+    intent: Manifest | None,
+    live: Object | None,
+    differs: Callable[[Object | None, Manifest], bool],
+    md: ModelDeployment,
+) -> tuple[Manifest, ...]:
+    if live is not None:
+        demand_ownership(md, live)
+    return (intent,) if intent is not None and differs(live, intent) else ()

@@ -1,0 +1,1 @@
+"""Which revision gets the traffic: pure decisions of promotion and return."""

@@ -1,0 +1,70 @@
+"""Who is to be asked its check now, and when the next question is due. Pure.
+
+A probe distorts an app's metrics, so none is asked for ever: the active revision after the
+Service was turned, while it is baked, and until it has answered; a candidate until it has.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bastaix.api import reasons
+from bastaix.observe.observed import CheckResult, Observed, Via
+from bastaix.rollout.gates import BAKE_CHECK_SECONDS
+from bastaix.rollout.roles import Roles
+
+# An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
+# that it is not right it is asked after twice the time.
+UNREACHABLE_SECONDS: Final = 1.0
+WRONG_SECONDS: Final = 15.0
+LONGEST_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    revision: str
+    via: Via
+
+
+def due(
+    observed: Observed,
+    roles: Roles,
+    now: datetime,
+    *,
+    trial: str | None,
+    is_baking: bool,
+    is_turned: bool,
+) -> tuple[tuple[Ask, ...], float | None]:
+    """Whom to ask, and otherwise in how many seconds; `trial` is a candidate that is on trial."""
+    asks: list[Ask] = []
+    waits: list[float] = []
+    for ask in _parties(roles.active, trial):
+        if not observed.has_endpoints(ask.revision):
+            continue
+        last = observed.check_of(ask.revision, ask.via)
+        is_stable = ask.via == "stable"
+        left = _left(last, now, is_baking=is_baking and is_stable)
+        if last is None or (is_turned and is_stable):
+            left = 0.0
+        if left is not None and left <= 0:
+            asks.append(ask)
+        elif left is not None:
+            waits.append(left)
+    return tuple(asks), min(waits, default=None)
+
+
+def _parties(active: str | None, trial: str | None) -> list[Ask]:
+    parties = [Ask(active, "stable")] if active is not None else []
+    return [*parties, Ask(trial, "own")] if trial is not None else parties
+
+
+def _left(last: CheckResult | None, now: datetime, *, is_baking: bool) -> float | None:
+    """Seconds until it is to be asked again; None: it need not be."""
+    if last is None or (last.ok and not is_baking):
+        return None
+    if is_baking:
+        wait = BAKE_CHECK_SECONDS
+    else:
+        first = WRONG_SECONDS if last.reason == reasons.WRONG_ANSWER else UNREACHABLE_SECONDS
+        wait = min(LONGEST_SECONDS, first * 2.0 ** min(last.failures - 1, 10))
+    return wait - (now - last.at).total_seconds()

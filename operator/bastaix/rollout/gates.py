@@ -1,0 +1,152 @@
+"""What a candidate must pass before it gets traffic, cheapest first, and how it fails. Pure.
+
+The app runs, the app's check is answered through the candidate's own Service, the evaluation
+is passed. What cannot be better by itself ends the trial at once; anything else has until the
+deadline. What the parts are called stands in `roles`; what is done about a verdict in
+`reconcile.plan`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Finding
+from bastaix.api.rollout import Rollout
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed, condition
+from bastaix.observe.phases import phase
+from bastaix.rollout.roles import Roles, kept_for, moment, trial_began
+
+BAKE_FAILURES: Final = 3
+BAKE_CHECK_SECONDS: Final = 5.0
+
+Step = Literal["wait", "promote", "fail", "recreate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    step: Step
+    finding: Finding
+    after: float | None = None
+    """Seconds until a look is due that nothing else brings."""
+
+
+def judge(
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    evaluation: Finding | None,
+    now: datetime,
+) -> Verdict:
+    """The verdict on the candidate; `evaluation` is what its evaluation still lacks."""
+    assert roles.candidate is not None, "only a candidate is judged"
+    candidate, rollout = roles.candidate, md.spec.rollout
+    found = phase(observed, candidate, "own")
+    if roles.returning and roles.before == candidate and observed.has_endpoints(candidate):
+        return Verdict(step="promote", finding=found)
+    if found.reason != reasons.READY:
+        return _unready(observed, roles, found, rollout, now)
+    if evaluation is not None and not roles.returning:
+        return _limited(evaluation, observed, candidate, rollout, now)
+    if is_paused(md, roles):
+        message = f"revision {candidate} has passed the gate"
+        return Verdict(step="wait", finding=Finding(reasons.PAUSED, message))
+    return Verdict(step="promote", finding=found)
+
+
+def is_baking(md: ModelDeployment, roles: Roles, now: datetime) -> bool:
+    """The active revision is watched, and the one before could come back at once."""
+    since = moment(roles.turn.since)
+    if since is None or roles.before is None or roles.candidate is not None:
+        return False
+    ends = since + timedelta(seconds=md.spec.rollout.bake_seconds)
+    return now < ends and not any(
+        roles.record(each).failed for each in (roles.active, roles.before)
+    )
+
+
+def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> Finding | None:
+    """What is wrong with the active revision while it is baked."""
+    active = roles.active
+    if active is None or not is_baking(md, roles, now):
+        return None
+    if not observed.has_endpoints(active):
+        return Finding(reasons.NO_ENDPOINT, "no Pod of it was ready soon after its promotion")
+    last = observed.check_of(active, "stable")
+    if last is None or last.ok or last.failures < BAKE_FAILURES:
+        return None
+    return Finding(last.reason, f"{last.failures} times in a row: {last.message}")
+
+
+def drained_in(md: ModelDeployment, roles: Roles, now: datetime) -> float:
+    """Seconds for which the revision before is still kept."""
+    since = moment(roles.turn.since)
+    if since is None:
+        return 0.0
+    return (since + kept_for(md) - now).total_seconds()
+
+
+def is_paused(md: ModelDeployment, roles: Roles) -> bool:
+    """Before a promotion; never before the first, nor before a return to what has served."""
+    if roles.returning or roles.active is None:
+        return False
+    request = md.request
+    if request is not None and request.revision in (None, roles.candidate):
+        if request.verb == "promote":
+            return False
+        if request.verb == "pause":
+            return True
+    return md.spec.rollout.pause_before_promotion
+
+
+def _unready(
+    observed: Observed, roles: Roles, found: Finding, rollout: Rollout, now: datetime
+) -> Verdict:
+    assert roles.candidate is not None
+    candidate = roles.candidate
+    if found.reason.heals == "never":
+        return Verdict(step="fail", finding=found)
+    crowded = _crowded(observed, candidate, now) if roles.active is not None else None
+    if crowded is None or rollout.strategy != "Auto" or roles.recreate:
+        return _limited(found, observed, candidate, rollout, now)
+    waited, message = crowded
+    left = rollout.capacity_grace_seconds - waited
+    if left <= 0:
+        return Verdict(step="recreate", finding=Finding(reasons.INSUFFICIENT_CAPACITY, message))
+    return Verdict(step="wait", finding=found, after=left)
+
+
+def _limited(
+    found: Finding, observed: Observed, candidate: str, rollout: Rollout, now: datetime
+) -> Verdict:
+    """It may go on like this until the deadline."""
+    if found.reason.heals == "never":
+        return Verdict(step="fail", finding=found)
+    began = trial_began(observed, candidate)
+    if began is None:
+        return Verdict(step="wait", finding=found)
+    deadline = began + timedelta(seconds=rollout.progress_deadline_seconds)
+    left = (deadline - now).total_seconds()
+    if left > 0:
+        return Verdict(step="wait", finding=found, after=left)
+    crowded = _crowded(observed, candidate, now)
+    if crowded is not None:
+        return Verdict(step="fail", finding=Finding(reasons.INSUFFICIENT_CAPACITY, crowded[1]))
+    message = (
+        f"not within {rollout.progress_deadline_seconds} s; it was at"
+        f" {found.reason}: {found.message}"
+    )
+    return Verdict(step="fail", finding=Finding(reasons.DEADLINE_EXCEEDED, message))
+
+
+def _crowded(observed: Observed, candidate: str, now: datetime) -> tuple[float, str] | None:
+    """For how long a Pod has found no place, and in the scheduler's own words why."""
+    for pod in observed.pods_of(candidate):
+        scheduled = condition(pod, "PodScheduled")
+        if scheduled.get("status") != "False" or scheduled.get("reason") != "Unschedulable":
+            continue
+        since = moment(scheduled.get("lastTransitionTime"))
+        waited = 0.0 if since is None else (now - since).total_seconds()
+        return waited, f"Pod {pod['metadata']['name']}: {scheduled.get('message') or 'no place'}"
+    return None

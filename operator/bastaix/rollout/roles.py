@@ -1,0 +1,234 @@
+"""Which revision plays which part just now. Pure.
+
+Read off what is there: the stable Service says which is active and which was before it, the
+records say what became of each. From these and the spec follows which one is wanted. Nothing
+is remembered elsewhere, so after a restart the same parts are given out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bastaix.api import reasons
+from bastaix.api.conditions import timestamp
+from bastaix.api.names import PREVIOUS_ANNOTATION, REVISION_LABEL, SINCE_ANNOTATION
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed, creation, revision_of
+from bastaix.render.revision import Revision, from_controller_revision
+from bastaix.render.service import NO_REVISION, Turn
+from bastaix.rollout import record
+from bastaix.rollout.record import Record
+
+FIRST_RETRY_SECONDS: Final = 30.0
+LAST_RETRY_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    target: Revision | None
+    """Of the spec; None while it cannot be made."""
+    records: Mapping[str, Record]
+    turn: Turn
+    """Where the stable Service leads."""
+    subject: str | None
+    """The revision that the user asks for: the target, or the one to return to."""
+    failure: Record | None
+    """Why the subject is not wanted for now, or no more."""
+    wanted: str | None
+    """The revision that shall be active."""
+    recreate: bool
+    """It may not run beside the active one."""
+    before: str | None
+    """The revision before the active one, still kept alive beside it."""
+    held: str | None
+    """A revision that failed and stays to be looked into."""
+    retry_at: datetime | None
+
+    @property
+    def active(self) -> str | None:
+        return self.turn.revision
+
+    @property
+    def candidate(self) -> str | None:
+        return self.wanted if self.wanted != self.active else None
+
+    @property
+    def returning(self) -> bool:
+        """The candidate has had the traffic before, and is not what the spec asks for."""
+        if self.candidate is None or (self.target and self.target.hash == self.candidate):
+            return False
+        return self.record(self.candidate).promoted is not None
+
+    @property
+    def waits(self) -> bool:
+        """The candidate comes only after the one before has been drained."""
+        return self.before is not None and self.candidate not in (None, self.before)
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """Who may hold Pods: never more than two."""
+        if self.candidate is None:
+            both = self.active, self.held or self.before
+        elif self.waits:
+            both = self.active, self.before
+        elif self.recreate:
+            both = self.candidate, None
+        else:
+            both = self.candidate, self.active
+        return frozenset(each for each in both if each is not None)
+
+    def record(self, revision: str | None) -> Record:
+        return self.records.get(revision or "", Record())
+
+
+def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now: datetime) -> Roles:
+    records = {str(revision_of(each)): record.read(each) for each in observed.controller_revisions}
+    turn = turned(observed, records)
+    subject = _subject(md, turn, target, records)
+    failure = _failure(md, turn, subject, records)
+    retry_at = _retry_at(md, failure) if failure is not None else None
+    if failure is None or (retry_at is not None and retry_at <= now):
+        wanted: str | None = subject
+    else:
+        wanted = _last_good(turn, subject, records) or turn.revision
+    is_held = failure is not None and md.spec.rollout.on_failure == "Hold" and wanted != subject
+    strategy = md.spec.rollout.strategy
+    lives = wanted is not None and observed.rayservice_of(wanted) is not None
+    recreate = strategy == "Recreate" or (
+        strategy == "Auto" and records.get(wanted or "", Record()).recreate
+    )
+    before = _before(md, observed, turn, now)
+    return Roles(
+        target=target,
+        records=records,
+        turn=turn,
+        subject=subject,
+        failure=failure,
+        wanted=wanted,
+        recreate=recreate and not (before == wanted and lives),
+        before=before,
+        held=subject if is_held and observed.rayservice_of(subject or "") else None,
+        retry_at=retry_at,
+    )
+
+
+def turned(observed: Observed, records: Mapping[str, Record]) -> Turn:
+    """Where the stable Service leads; if nobody can tell any more, where it was turned to last."""
+    spec = (observed.service or {}).get("spec") or {}
+    selected = (spec.get("selector") or {}).get(REVISION_LABEL)
+    if observed.service is None or selected is None:
+        last = max(_promoted(records), default=None)
+        return Turn() if last is None else Turn(last[1], last[0])
+    if selected == NO_REVISION:
+        return Turn()
+    annotations = observed.service["metadata"].get("annotations") or {}
+    return Turn(
+        str(selected), annotations.get(SINCE_ANNOTATION), annotations.get(PREVIOUS_ANNOTATION)
+    )
+
+
+def revision(observed: Observed, hash: str) -> Revision | None:
+    kept = observed.kept(hash)
+    return None if kept is None else from_controller_revision(kept)
+
+
+def moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def trial_began(observed: Observed, candidate: str) -> datetime | None:
+    """When its RayService was made."""
+    rayservice = observed.rayservice_of(candidate)
+    return None if rayservice is None else moment(creation(rayservice))
+
+
+def _subject(
+    md: ModelDeployment,
+    turn: Turn,
+    target: Revision | None,
+    records: Mapping[str, Record],
+) -> str | None:
+    if target is None:
+        return turn.revision
+    if md.request is not None and md.request.verb == "rollback":
+        named = md.request.revision
+        if named in records:
+            return named
+        last = max(_promoted(records, without=target.hash), default=None)
+        if named is None and last is not None:
+            return last[1]
+    return target.hash
+
+
+def _failure(
+    md: ModelDeployment, turn: Turn, subject: str | None, records: Mapping[str, Record]
+) -> Record | None:
+    """A failure counts for the spec and the request under which it happened."""
+    found = records.get(subject or "")
+    if found is None or not found.failed or found.generation != md.generation:
+        return None
+    if turn.revision == subject and found.promoted != turn.since:
+        return None  # it is of a trial before the one that was passed
+    request = md.request
+    is_asked = request is not None and request.verb in ("retry", "rollback")
+    if request is not None and is_asked and request.text != found.request:
+        applies = request.verb == "rollback" or request.revision in (None, subject)
+        return None if applies else found
+    return found
+
+
+def _retry_at(md: ModelDeployment, failure: Record) -> datetime | None:
+    """When it is tried again by itself; None: not before somebody asks for it."""
+    reason = reasons.BY_NAME.get(failure.reason or "")
+    at = moment(failure.at)
+    is_final = failure.outcome == "RolledBack" or md.spec.rollout.on_failure == "Hold"
+    if is_final or reason is None or reason.heals == "never" or at is None:
+        return None
+    wait = FIRST_RETRY_SECONDS * 2.0 ** min(failure.failures - 1, 10)
+    return at + timedelta(seconds=min(LAST_RETRY_SECONDS, wait))
+
+
+def _last_good(turn: Turn, subject: str | None, records: Mapping[str, Record]) -> str | None:
+    """The active revision; if it is the one that failed, the last good one before it."""
+    if turn.revision not in (None, subject):
+        return turn.revision
+    if (
+        turn.previous is not None
+        and not records.get(turn.previous, Record(outcome="Failed")).failed
+    ):
+        return turn.previous
+    last = max(_promoted(records, without=subject), default=None)
+    return None if last is None else last[1]
+
+
+def _promoted(
+    records: Mapping[str, Record], without: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """When each revision was turned to that has not failed since."""
+    for hash, each in records.items():
+        if each.promoted is not None and not each.failed and hash != without:
+            yield each.promoted, hash
+
+
+def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> str | None:
+    """The revision before, for as long as it is drained or may come back."""
+    since = moment(turn.since)
+    before = turn.previous
+    if before is None or since is None or before == turn.revision:
+        return None
+    if now >= since + kept_for(md) or observed.rayservice_of(before) is None:
+        return None
+    return before
+
+
+def kept_for(md: ModelDeployment) -> timedelta:
+    """How long after a promotion the revision before stays."""
+    return timedelta(seconds=max(md.spec.rollout.drain_seconds, md.spec.rollout.bake_seconds))
+
+
+def turn_to(revision: str, roles: Roles, now: datetime) -> Turn:
+    return Turn(revision, timestamp(now), roles.active)

@@ -1,0 +1,203 @@
+"""The operator's part of a ModelDeployment's status, from what is seen.
+
+All of it but `source` and the condition SourceVerified, which are the source controller's.
+It only reports: deleted, it comes back the same but for its times. Those move only when what
+they date does, so a status is written only when it says something new.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from bastaix.api import conditions, names, reasons
+from bastaix.api.conditions import Condition
+from bastaix.api.reasons import Finding, explained
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Object, Observed, creation, is_ready
+from bastaix.observe.phases import phase
+from bastaix.rollout.roles import Roles
+from bastaix.rollout.story import Said
+
+HISTORY: Final = 10
+
+
+def status(
+    md: ModelDeployment, observed: Observed, roles: Roles, said: Said | None, now: datetime
+) -> dict[str, Any]:
+    """What is seen, and what is said of it; None: it is suspended, or nothing can run."""
+    if said is None:
+        finding = phase(observed, roles.active or "")
+        said = Said(finding, finding.reason.heals == "never")
+    serving = roles.active is not None and observed.answered(roles.active)
+    report = {
+        "observedGeneration": md.generation,
+        "url": names.url(md.name, md.namespace),
+        "conditions": _conditions(
+            md.status, md.generation, said, serving, _is_promoted(roles), now
+        ),
+        "active": None if md.spec.suspend else _active(md, observed, roles, now),
+        "candidate": None if md.spec.suspend else _candidate(md, observed, roles, said),
+        "history": _history(observed, roles) or None,
+        "replicas": _replicas(md, observed, roles.active),
+    }
+    return {key: value for key, value in report.items() if value is not None}
+
+
+def ours(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a status the operator writes, so that it never claims the rest for itself."""
+    kept = {key: value for key, value in status.items() if key not in ("source", "conditions")}
+    of_operator = [
+        each for each in status.get("conditions") or () if each["type"] in conditions.OF_OPERATOR
+    ]
+    return {**kept, "conditions": of_operator}
+
+
+def refused(body: Object, finding: Finding, now: datetime) -> dict[str, Any]:
+    """The status of a spec that cannot be read: the last one, with what is wrong in it."""
+    old = ours(body.get("status") or {})
+    generation = body["metadata"].get("generation", 1)
+    serving = conditions.find_condition(old["conditions"], conditions.SERVING) or {}
+    said = Said(finding, finding.reason.heals == "never")
+    return {
+        **old,
+        "observedGeneration": generation,
+        "conditions": _conditions(
+            old, generation, said, serving.get("status") == "True", False, now
+        ),
+    }
+
+
+def _is_promoted(roles: Roles) -> bool:
+    return roles.target is not None and roles.target.hash == roles.active
+
+
+def _conditions(
+    old: Mapping[str, Any],
+    generation: int,
+    said: Said,
+    serving: bool,
+    promoted: bool,
+    now: datetime,
+) -> list[Condition]:
+    """kstatus: Ready always; Reconciling or Stalled while it is False, save when suspended."""
+    reason, message = said.finding.reason, explained(said.finding)
+    is_good, is_suspended = reason == reasons.READY, reason == reasons.SUSPENDED
+    result = conditions.set_condition(
+        ours(old)["conditions"],
+        conditions.READY,
+        "True" if is_good else "False",
+        reason.name,
+        message,
+        generation,
+        now,
+    )
+    abnormal = None
+    if not is_good and not is_suspended:
+        abnormal = conditions.STALLED if said.stalled else conditions.RECONCILING
+    for type in (conditions.RECONCILING, conditions.STALLED):
+        if type == abnormal:
+            result = conditions.set_condition(
+                result, type, "True", reason.name, message, generation, now
+            )
+        else:
+            result = conditions.drop_condition(result, type)
+    ended = reasons.PROMOTED if promoted else reason
+    result = conditions.set_condition(
+        result,
+        conditions.PROMOTED,
+        "True" if promoted else "False",
+        ended.name,
+        ended.meaning,
+        generation,
+        now,
+    )
+    answering = reasons.ANSWERING if serving else reasons.NOT_ANSWERING
+    return conditions.set_condition(
+        result,
+        conditions.SERVING,
+        "True" if serving else "False",
+        answering.name,
+        answering.meaning,
+        generation,
+        now,
+    )
+
+
+def _active(
+    md: ModelDeployment, observed: Observed, roles: Roles, now: datetime
+) -> dict[str, Any] | None:
+    """The revision that the stable Service selects, since when.
+
+    Its commit is the last one that asked for it: several may have the same content.
+    """
+    selected = roles.active
+    if selected is None:
+        return None
+    before = md.status.get("active") or {}
+    if roles.target is not None and roles.target.hash == selected:
+        commit = md.spec.source.commit
+    elif before.get("revision") == selected:
+        commit = before.get("commit")
+    else:
+        commit = _commit(observed, selected)
+    since = roles.turn.since or before.get("since") or conditions.timestamp(now)
+    return _given({"revision": selected, "commit": commit, "since": since})
+
+
+def _candidate(
+    md: ModelDeployment, observed: Observed, roles: Roles, said: Said
+) -> dict[str, Any] | None:
+    revision = roles.candidate or roles.held
+    if revision is None:
+        return None
+    is_target = roles.target is not None and roles.target.hash == revision
+    commit = md.spec.source.commit if is_target else _commit(observed, revision)
+    rayservice = observed.rayservice_of(revision)
+    return _given(
+        {
+            "revision": revision,
+            "commit": commit,
+            "phase": "Held" if roles.candidate is None else said.finding.reason.name,
+            "since": creation(rayservice) if rayservice is not None else None,
+        }
+    )
+
+
+def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:
+    """What became of the revisions, the newest end first."""
+    ended = [
+        _given(
+            {
+                "revision": hash,
+                "commit": _commit(observed, hash),
+                "outcome": each.outcome,
+                "reason": each.reason,
+                "at": each.at,
+                "evaluation": each.evaluation,
+            }
+        )
+        for hash, each in roles.records.items()
+        if each.outcome is not None
+    ]
+    return sorted(ended, key=lambda each: str(each["at"]), reverse=True)[:HISTORY]
+
+
+def _commit(observed: Observed, revision: str) -> str | None:
+    kept = observed.kept(revision)
+    return None if kept is None else kept["data"].get("commit")
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _replicas(md: ModelDeployment, observed: Observed, active: str | None) -> dict[str, int]:
+    """One worker Pod holds one replica. How many are wanted is the autoscaler's to say."""
+    if md.spec.suspend:
+        return {"desired": 0, "ready": 0}
+    wanted = md.spec.scaling.min_replicas
+    cluster = observed.raycluster_of(active or "")
+    for group in ((cluster or {}).get("spec") or {}).get("workerGroupSpecs") or ():
+        wanted = max(group.get("replicas") or 0, group.get("minReplicas") or 0)
+    workers = observed.pods_of(active or "", "worker")
+    return {"desired": wanted, "ready": sum(is_ready(worker) for worker in workers)}

@@ -1,0 +1,177 @@
+"""An operator that is killed after any of its writes leaves nothing that another cannot go on with.
+
+Each story is told once without a death, which counts its writes, and then once for each write
+with the operator dying right after it. All must end alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bastaix.reconcile.cluster import Answer
+from bastaix.reconcile.kinds import CONTROLLERREVISION, RAYSERVICE, Kind
+from bastaix.rollout import record
+from tests.unit.reconcile.fakes import FakeCluster, status_of
+from tests.unit.reconcile.stage import NAME, Stage, answering
+
+COMMIT, OTHER = "spec.source.git.commit", "b" * 40
+FAILED = {"status": "DEPLOY_FAILED", "message": "KeyError: 1"}
+
+
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+class MortalCluster(FakeCluster):
+    """Its operator dies right after so many more writes."""
+
+    left: int | None = None
+
+    def _count(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left <= 0:
+            self.left = None
+            raise Killed
+
+    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        created = await super().create(kind, manifest)
+        self._count()
+        return created
+
+    async def apply(
+        self, kind: Kind, manifest: Mapping[str, Any], *, rehearsal: bool = False
+    ) -> None:
+        await super().apply(kind, manifest, rehearsal=rehearsal)
+        if not rehearsal:
+            self._count()
+
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        await super().apply_status(kind, manifest)
+        self._count()
+
+    async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
+        await super().patch(kind, body, operations)
+        self._count()
+
+    async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        await super().delete(kind, body)
+        self._count()
+
+
+@dataclass(frozen=True)
+class Story:
+    rollout: Mapping[str, Any]
+    fails: bool = False
+    """The candidate's app is given up by Serve."""
+    spoils: bool = False
+    """The candidate answers, and no more once it has the traffic."""
+
+
+STORIES = {
+    "blue-green": Story({}),
+    "recreate": Story({"strategy": "Recreate"}),
+    "withdrawn": Story({}, fails=True),
+    "held": Story({"onFailure": "Hold"}, fails=True),
+    "recreate-and-back": Story({"strategy": "Recreate"}, fails=True),
+    "turned-back": Story({}, spoils=True),
+}
+
+
+def prepared(story: Story) -> tuple[Stage, MortalCluster]:
+    stage = answering(spec__rollout=dict(story.rollout))
+    cluster = MortalCluster(stage.clock)
+    cluster.__dict__.update(stage.cluster.__dict__)
+    stage.cluster = cluster
+    stage.reconciler = stage.restarted()
+    stage.clock.forward(3600)
+    stage.run()
+    stage.set(COMMIT, OTHER)
+    return stage, cluster
+
+
+def look(stage: Stage) -> float | None:
+    """One look; whoever dies is followed by another that remembers nothing."""
+    try:
+        return stage.run()
+    except Killed:
+        stage.reconciler = stage.restarted()
+        return 0.0
+
+
+def settled(stage: Stage, story: Story) -> None:
+    """Let time pass and the world do its part until nothing is left to do."""
+    (first,) = [each["metadata"]["name"] for each in stage.rayservices] or [""]
+    quiet = 0
+    while quiet < 3:
+        before = len(stage.cluster.writes)
+        after = look(stage)
+        stage.take_down()
+        for each in stage.rayservices:
+            name = each["metadata"]["name"]
+            if "status" not in each:
+                stage.bring_up(name)
+                if story.fails and name != first:
+                    stage.say(FAILED, name)
+        if story.spoils and stage.selected != first:
+            stage.probe.behind[NAME[1]] = Answer("wrong", "no")
+        else:
+            stage.probe.behind.clear()
+        quiet = quiet + 1 if after is None and len(stage.cluster.writes) == before else 0
+        stage.clock.forward(after if after is not None else 60.0)
+
+
+def ending(stage: Stage) -> dict[str, Any]:
+    """What must be the same, which times are not."""
+    records = {
+        kept["metadata"]["name"]: record.read(kept) for kept in stage.listed(CONTROLLERREVISION)
+    }
+    status = status_of(stage.cluster, NAME)
+    return {
+        "rayservices": sorted(each["metadata"]["name"] for each in stage.listed(RAYSERVICE)),
+        "selected": stage.selected,
+        "outcomes": {name: (each.outcome, each.reason) for name, each in records.items()},
+        "conditions": {
+            each["type"]: (each["status"], each["reason"]) for each in status["conditions"]
+        },
+        "active": status["active"]["revision"],
+    }
+
+
+def told(story: Story, dies_after: int | None) -> tuple[dict[str, Any], int]:
+    stage, cluster = prepared(story)
+    cluster.left = dies_after
+    before = len(cluster.writes)
+    settled(stage, story)
+    assert cluster.left is None or dies_after is None, "it never died"
+    writes = [each for each in cluster.writes[before:] if not each.startswith("rehearse")]
+    return ending(stage), len(writes)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_death_after_any_write_changes_nothing_about_the_end(name: str) -> None:
+    story = STORIES[name]
+    wanted, writes = told(story, None)
+    assert writes > 3
+    for number in range(1, writes + 1):
+        assert told(story, number)[0] == wanted, f"killed after write {number}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expect"),
+    [
+        ("blue-green", lambda end: end["conditions"]["Ready"] == ("True", "Ready")),
+        ("withdrawn", lambda end: end["conditions"]["Stalled"] == ("True", "ServeFailed")),
+        ("turned-back", lambda end: end["conditions"]["Ready"] == ("False", "WrongAnswer")),
+    ],
+)
+def test_the_stories_end_as_they_should(
+    name: str, expect: Callable[[dict[str, Any]], bool]
+) -> None:
+    end, _ = told(STORIES[name], None)
+    assert expect(end), end
+    assert end["conditions"]["Serving"][0] == "True"
+    assert len(end["rayservices"]) == 1
