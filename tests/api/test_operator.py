@@ -11,7 +11,6 @@ from tests.api.world import (
     FakeApp,
     FakeKubeRay,
     World,
-    change,
     deploy,
     modeldeployment,
     only,
@@ -130,26 +129,6 @@ def test_scaling_reaches_the_live_raycluster_and_no_other_field(
     same = only(world, RAYSERVICE, namespace)
     assert same["metadata"]["uid"] == rayservice["metadata"]["uid"]
     assert same["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["maxReplicas"] == 5
-
-
-def test_another_spec_is_another_revision_after_the_old_one_is_gone(
-    world: World, namespace: str
-) -> None:
-    deploy(world, modeldeployment(namespace))
-    old = only(world, RAYSERVICE, namespace)
-    kuberay = FakeKubeRay(world)
-    kuberay.run(old)
-    until(lambda: world.ready(namespace).get("status") == "True", "it is ready")
-    change(world, namespace, {"source": source("b" * 40)})
-    until(lambda: not world.list(RAYSERVICE, namespace), "the old RayService is gone")
-    until(lambda: world.ready(namespace).get("reason") == "Draining", "it says so")
-    kuberay.remove(old)
-    new = only(world, RAYSERVICE, namespace)
-    assert new["metadata"]["name"] != old["metadata"]["name"]
-    kuberay.run(new)
-    until(lambda: world.ready(namespace)["status"] == "True", "the new revision answers")
-    assert (world.get(MD, namespace, "echo") or {})["status"]["active"]["commit"] == "b" * 40
-    assert len(world.list(CONTROLLERREVISION, namespace)) == 2
 
 
 def test_a_kept_rendering_is_applied_again_and_not_rendered_anew(

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +22,13 @@ from tests.api.world import (
     deploy,
     fake_app,
     modeldeployment,
+    only,
+    other,
     source,
 )
+
+PACKAGE = Path(__file__).parents[2] / "operator/bastaix"
+DEFAULT = '"RAY_LOG_TO_STDERR": "1"'
 
 MD, RAYSERVICE = kinds.MODELDEPLOYMENT, kinds.RAYSERVICE
 ABSENT_SECONDS = 30
@@ -65,6 +71,44 @@ def test_a_restart_with_nothing_to_do_writes_and_asks_nothing(world: World, log:
             assert operator.metric("bastaix_modeldeployments", ready="true") == 2
         assert versions(world) == before
         assert app.asked == []
+
+
+def test_a_build_that_renders_otherwise_restarts_nothing(
+    world: World, log: Path, tmp_path: Path
+) -> None:
+    world.install_kuberay()
+    build = tmp_path / "build"
+    shutil.copytree(PACKAGE, build / "bastaix")
+    pods = build / "bastaix/render/pods.py"
+    assert DEFAULT in pods.read_text()
+    pods.write_text(pods.read_text().replace(DEFAULT, '"RAY_LOG_TO_STDERR": "0"'))
+    with fake_app() as app:
+        probe = f"--probe-url={app.url}"
+        deploy(world, modeldeployment("demo", "one"))
+        with OperatorProcess(world.kubeconfig, log, probe):
+            before = only(world, RAYSERVICE, "demo")
+            FakeKubeRay(world).run(before)
+            until(lambda: is_ready(world, "one"), "it is ready")
+        newer = {"PYTHONPATH": str(build)}
+        with OperatorProcess(world.kubeconfig, log, probe, settings=newer):
+            world.merge(MD, "demo", "one", {"spec": {"scaling": {"maxReplicas": 7}}})
+            until(lambda: "max_replicas: 7" in config(world), "the newer build is at work")
+            same = only(world, RAYSERVICE, "demo")
+            head = "headGroupSpec"
+            assert same["metadata"]["uid"] == before["metadata"]["uid"]
+            assert (
+                same["spec"]["rayClusterConfig"][head] == before["spec"]["rayClusterConfig"][head]
+            )
+            deploy(world, modeldeployment("demo", "two"))
+            until(lambda: len(world.list(RAYSERVICE, "demo")) == 2, "a revision of its own")
+            rendered = [str(each["spec"]) for each in world.list(RAYSERVICE, "demo")]
+            stderr = "{'name': 'RAY_LOG_TO_STDERR', 'value': '0'}"
+            assert sum(stderr in each for each in rendered) == 1, "it does render otherwise"
+
+
+def config(world: World) -> str:
+    (found,) = world.list(RAYSERVICE, "demo")
+    return str(found["spec"]["serveConfigV2"])
 
 
 def test_sigterm_ends_it_cleanly_with_work_under_way(world: World, log: Path) -> None:
@@ -153,10 +197,13 @@ def test_the_rights_of_the_chart_are_enough(
         world.install_kuberay()
         deploy(world, modeldeployment("demo"))
         until(lambda: world.list(RAYSERVICE, "demo"), "a RayService", seconds=ABSENT_SECONDS)
-        FakeKubeRay(world).run(world.list(RAYSERVICE, "demo")[0])
+        first = only(world, RAYSERVICE, "demo")
+        FakeKubeRay(world).run(first)
         until(lambda: is_ready(world, "echo"), "it is ready")
-        change(world, "demo", {"source": source("c" * 40)})
-        until(lambda: not world.list(RAYSERVICE, "demo"), "the old revision is deleted")
+        rollout = {"drainSeconds": 1, "bakeSeconds": 1}
+        change(world, "demo", {"source": source("c" * 40), "rollout": rollout})
+        FakeKubeRay(world).run(other(world, "demo", first))
+        until(lambda: len(world.list(RAYSERVICE, "demo")) == 1, "the old revision is deleted")
         world.merge(MD, "demo", "echo", {"spec": {"suspend": True}})
         until(lambda: world.ready("demo")["reason"] == "Suspended", "it is suspended")
         assert operator.metric("bastaix_reconcile_errors_total") == 0

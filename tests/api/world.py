@@ -240,14 +240,14 @@ class FakeKubeRay:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def run(self, rayservice: Object) -> None:
+    def run(self, rayservice: Object, app: Object | None = None) -> None:
         """Bring a RayService to where its app runs and its Pods are ready."""
         self.make_cluster(rayservice)
         template = rayservice["spec"]["rayClusterConfig"]
         groups = {"head": template["headGroupSpec"], "worker": template["workerGroupSpecs"][0]}
         for role, group in groups.items():
             self.make_pod(rayservice, role, group["template"])
-        one = {"status": "RUNNING", "message": ""}
+        one = app or {"status": "RUNNING", "message": ""}
         self._world.apply(
             kinds.RAYSERVICE,
             {
@@ -299,6 +299,10 @@ class FakeKubeRay:
             "status",
         )
 
+    def fail(self, rayservice: Object, message: str) -> None:
+        """Ray Serve gives the app up."""
+        self.run(rayservice, {"status": "DEPLOY_FAILED", "message": message})
+
     def remove(self, rayservice: Object) -> None:
         """What Kubernetes' garbage collector does after a RayService is gone."""
         namespace, name = rayservice["metadata"]["namespace"], rayservice["metadata"]["name"]
@@ -314,10 +318,13 @@ class FakeApp:
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.asked: list[str] = []
         self.status = 200
+        self.broken: set[str] = set()
+        """Services, as namespace/name, behind which only 500 is answered."""
         self.url = f"http://127.0.0.1:{server.server_port}/{{namespace}}/{{name}}"
 
-    def asked_by(self, namespace: str) -> int:
-        return sum(path.startswith(f"/{namespace}/") for path in self.asked)
+    def asked_by(self, namespace: str, name: str = "echo") -> int:
+        """Through the stable Service of a ModelDeployment."""
+        return sum(path.startswith(f"/{namespace}/{name}/") for path in self.asked)
 
 
 @contextmanager
@@ -326,7 +333,8 @@ def fake_app() -> Iterator[FakeApp]:
         def do_POST(self) -> None:
             app.asked.append(self.path)
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(app.status)
+            service = "/".join(self.path.split("/")[1:3])
+            self.send_response(500 if service in app.broken else app.status)
             self.end_headers()
             self.wfile.write(b'{"choices": []}')
 
@@ -341,6 +349,25 @@ def fake_app() -> Iterator[FakeApp]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def selected(world: World, namespace: str, name: str = "echo") -> str:
+    """The name of the RayService that the stable Service leads to."""
+    selector = (world.get(kinds.SERVICE, namespace, name) or {})["spec"]["selector"]
+    return f"{name}-{selector[names.REVISION_LABEL]}"
+
+
+def other(world: World, namespace: str, *known: Object) -> Object:
+    """A RayService besides those that are known, once it is there."""
+    uids = {each["metadata"]["uid"] for each in known}
+
+    def found() -> list[Object]:
+        listed = world.list(kinds.RAYSERVICE, namespace)
+        return [each for each in listed if each["metadata"]["uid"] not in uids]
+
+    until(found, f"another RayService in {namespace}")
+    kind = kinds.RAYSERVICE
+    return {**found()[0], "apiVersion": kind.api_version, "kind": kind.name}
 
 
 def only(world: World, kind: Kind, namespace: str) -> Object:

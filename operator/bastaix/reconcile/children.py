@@ -22,6 +22,7 @@ from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
 from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
+from bastaix.rollout.record import Record, written
 from bastaix.rollout.roles import Roles, moment, revision, trial_began
 
 Object = Mapping[str, Any]
@@ -70,12 +71,17 @@ def rehearsals(
 
 
 def stable_service(
-    md: ModelDeployment, observed: Observed, roles: Roles, turn: Turn
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    turn: Turn,
+    records: Mapping[str, Record],
 ) -> tuple[Manifest, ...]:
     """It is there from the first revision on, before it leads anywhere."""
     if observed.service is None and roles.wanted is None:
         return ()
-    return _applied(stamped(service(md, turn)), observed.service, service_drifted, md)
+    intent = stamped(service(md, turn, written(records)))
+    return _applied(intent, observed.service, service_drifted, md)
 
 
 def scaling(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tuple[Patch, ...]:

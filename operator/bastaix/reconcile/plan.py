@@ -1,9 +1,9 @@
 """What is to be done for one ModelDeployment, decided from what is seen. Pure.
 
 Which revision is wanted says `rollout.roles`, and what a candidate still lacks
-`rollout.gates`; here it becomes steps. A promotion is one write, of the stable Service. A
-failure is first recorded, and the next look acts on the record, so the operator may be killed
-between any two writes. How the steps are taken, and in which order, is the reconciler's.
+`rollout.gates`; here it becomes steps. A promotion, a failure and a return are one write each,
+of the stable Service; the next look acts on it, so the operator may be killed between any two
+writes. How the steps are taken, and in which order, is the reconciler's.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
 from bastaix.reconcile.holders import DRAINING_SECONDS, ours, remains
 from bastaix.render.service import Turn
-from bastaix.rollout import asks, gates, record
+from bastaix.rollout import asks, gates
 from bastaix.rollout.asks import Ask
 from bastaix.rollout.checks import check_for, remembering
 from bastaix.rollout.record import Outcome, Record
@@ -45,7 +45,6 @@ class Told:
 class Plan:
     """Steps to take, in this order; then when to look again, and what is to be said."""
 
-    records: tuple[Manifest, ...] = ()
     rehearsals: tuple[Manifest, ...] = ()
     """What must be found to be acceptable before anything is removed."""
     deletes: tuple[Object, ...] = ()
@@ -83,14 +82,15 @@ def plan(
         return Plan(deletes=(*ours(md, (*observed.rayservices, *observed.jobs)), *stale))
     if observed.kuberay == "missing":
         return _hindered(
-            Plan(applies=children.stable_service(md, observed, roles, roles.turn)), hindrance
+            Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
+            hindrance,
         )
     kept = children.keep(observed, roles)
     going = children.going(md, observed, kept)
     living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
     left = remains(md, observed, living)
     move = _move(md, observed, roles, now, is_clear=left is None)
-    stable = children.stable_service(md, observed, roles, move.turn)
+    stable = children.stable_service(md, observed, roles, move.turn, move.records)
     questions, due = asks.due(
         observed,
         roles,
@@ -100,7 +100,6 @@ def plan(
         is_turned=any(turned(observed.service, each) for each in stable),
     )
     steps = Plan(
-        records=_written(observed, move.records),
         rehearsals=children.rehearsals(md, observed, roles, going),
         deletes=(*going, *stale),
         applies=(
@@ -120,7 +119,8 @@ def plan(
 def _move(
     md: ModelDeployment, observed: Observed, roles: Roles, now: datetime, *, is_clear: bool
 ) -> _Move:
-    turn, known = _dated(roles.turn, now), _remembered(md, observed, roles)
+    turn = _dated(roles.turn, now)
+    known = _remembered(md, observed, replace(roles, turn=turn))
     stay = _Move(turn=turn, records=known, after=None if turn == roles.turn else AT_ONCE)
     if roles.candidate is None:
         return _baked(md, observed, roles, stay, now)
@@ -129,7 +129,7 @@ def _move(
         return stay
     verdict = gates.judge(md, observed, roles, None, now)
     if verdict.step == "promote":
-        return _promoted(roles, stay, verdict, now)
+        return _promoted(md, observed, roles, stay, verdict, now)
     if verdict.step == "wait":
         return replace(stay, verdict=verdict, after=_soonest(stay.after, verdict.after))
     if verdict.step == "recreate":
@@ -139,14 +139,26 @@ def _move(
     return _failed(md, roles, stay, roles.candidate, "Failed", verdict.finding, now)
 
 
-def _promoted(roles: Roles, stay: _Move, verdict: gates.Verdict, now: datetime) -> _Move:
+def _promoted(
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    stay: _Move,
+    verdict: gates.Verdict,
+    now: datetime,
+) -> _Move:
     assert roles.candidate is not None
     note = f"revision {roles.candidate} has the traffic"
     note += f"; revision {roles.active} had it before" if roles.active else ""
     reason = reasons.ROLLED_BACK if roles.returning else reasons.PROMOTED
+    turn = turn_to(roles.candidate, roles, now)
+    promoted = roles.record(roles.candidate).turned_to(str(turn.since))
+    if observed.answered(roles.candidate, "own"):
+        promoted = remembering(promoted, check_for(md, roles, roles.candidate))
     return replace(
         stay,
-        turn=turn_to(roles.candidate, roles, now),
+        turn=turn,
+        records={**stay.records, roles.candidate: promoted},
         events=(Told(reason, note, good=not roles.returning),),
         verdict=verdict,
         after=AT_ONCE,
@@ -194,21 +206,16 @@ def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, 
 
 
 def _remembered(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[str, Record]:
-    """What the record of the active revision lacks: that it was turned to, and what it answers."""
+    """With what the record of the active revision lacks: that it was turned to, what it answers."""
     active, since = roles.active, roles.turn.since
-    if active is None or since is None or active not in roles.records:
-        return {}
-    known = roles.record(active)
-    if known.promoted != since:
-        known = known.turned_to(since)
+    records = dict(roles.records)
+    if active is None or since is None or active not in records:
+        return records
+    if records[active].promoted is None:
+        records[active] = records[active].turned_to(since)
     if observed.answered(active) and roles.target and roles.target.hash == active:
-        known = remembering(known, check_for(md, roles, active))
-    return {} if known == roles.record(active) else {active: known}
-
-
-def _written(observed: Observed, records: Mapping[str, Record]) -> tuple[Manifest, ...]:
-    kept = ((observed.kept(hash), each) for hash, each in records.items())
-    return tuple(record.written(body, each) for body, each in kept if body is not None)
+        records[active] = remembering(records[active], check_for(md, roles, active))
+    return records
 
 
 def _dated(turn: Turn, now: datetime) -> Turn:

@@ -174,8 +174,6 @@ class Reconciler:
         return self._answers.recalled(md, seen, parts), parts
 
     async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> None:
-        for manifest in steps.records:
-            await self._apply(md, manifest)
         for manifest in steps.rehearsals:
             await self._apply(md, manifest, rehearsal=True)
         for child in steps.deletes:

@@ -1,7 +1,7 @@
 """The stable Service: its selector is the one place that says which revision is active.
 
-When it was turned, and from which revision, stands beside it in the same object, so that one
-write says all of a promotion.
+When it was turned, from which revision, and what became of each, stands beside it in the same
+object, so that one write says all of a promotion.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,12 @@ class Turn:
     previous: str | None = None
 
 
-def service(md: ModelDeployment, turn: Turn) -> dict[str, Any]:
-    given = {names.SINCE_ANNOTATION: turn.since, names.PREVIOUS_ANNOTATION: turn.previous}
+def service(md: ModelDeployment, turn: Turn, records: str | None) -> dict[str, Any]:
+    given = {
+        names.SINCE_ANNOTATION: turn.since,
+        names.PREVIOUS_ANNOTATION: turn.previous,
+        names.RECORDS_ANNOTATION: records,
+    }
     annotations = {key: value for key, value in given.items() if value is not None}
     return {
         "apiVersion": "v1",

@@ -1,7 +1,11 @@
-"""What became of a revision: kept as an annotation on its ControllerRevision.
+"""What became of each revision: kept on the stable Service, beside its selector.
 
-It is the one memory of a rollout besides the stable Service's selector, so that an operator
-that is killed at any moment goes on where it was. Only what cannot be seen otherwise is in it.
+The two are all the memory of a rollout, and one write changes both, so an operator that is
+killed at any moment goes on where it was. Only what cannot be seen otherwise is in it.
+
+The ControllerRevision of a revision would be the place that suggests itself. But the API server
+compares its immutable data byte by byte, and refuses to annotate one whose JSON was not
+written the way that Go writes it.
 """
 
 import json
@@ -16,7 +20,7 @@ from bastaix.api.reasons import Finding
 
 Outcome = Literal["Promoted", "Failed", "RolledBack"]
 
-LARGEST_CHECK: Final = 8192
+LARGEST_CHECK: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,36 +80,35 @@ class Record:
         return Record(outcome="Promoted", at=since, promoted=since, **kept)  # type: ignore[arg-type]
 
 
-def read(controller_revision: Mapping[str, Any]) -> Record:
-    """What cannot be read is forgotten: it costs one more try."""
-    annotations = controller_revision["metadata"].get("annotations") or {}
+def read(service: Mapping[str, Any] | None) -> dict[str, Record]:
+    """The record of each revision; what cannot be read is forgotten, which costs one more try."""
+    annotations = ((service or {}).get("metadata") or {}).get("annotations") or {}
     try:
-        found = json.loads(annotations.get(names.RECORD_ANNOTATION, "{}"))
-        known = {each.name for each in fields(Record)}
-        record = Record(**{key: value for key, value in found.items() if key in known})
+        found = json.loads(annotations.get(names.RECORDS_ANNOTATION, "{}"))
+        records = {str(hash): _read(given) for hash, given in found.items()}
+    except (ValueError, AttributeError):
+        return {}
+    return {hash: each for hash, each in records.items() if each is not None}
+
+
+def written(records: Mapping[str, Record]) -> str | None:
+    """The annotation; None: there is nothing to remember."""
+    default = asdict(Record())
+    given = {
+        hash: {key: value for key, value in asdict(each).items() if value != default[key]}
+        for hash, each in records.items()
+    }
+    kept = {hash: each for hash, each in given.items() if each}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":")) if kept else None
+
+
+def _read(given: Mapping[str, Any]) -> Record | None:
+    known = {each.name for each in fields(Record)}
+    try:
+        record = Record(**{key: value for key, value in given.items() if key in known})
         for moment in (record.at, record.promoted):
             if moment is not None:
                 datetime.fromisoformat(moment)
     except (ValueError, TypeError, AttributeError):
-        return Record()
-    return record if record.outcome in (None, *get_args(Outcome)) else Record()
-
-
-def written(controller_revision: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    """What is to be applied, to this very object and no other of its name."""
-    metadata = controller_revision["metadata"]
-    default = asdict(Record())
-    given = {key: value for key, value in asdict(record).items() if value != default[key]}
-    text = json.dumps(given, sort_keys=True, separators=(",", ":"))
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "ControllerRevision",
-        "metadata": {
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-            "annotations": {names.RECORD_ANNOTATION: text},
-        },
-        # a field that must be there; it is the same as it was
-        "revision": controller_revision["revision"],
-    }
+        return None
+    return record if record.outcome in (None, *get_args(Outcome)) else None

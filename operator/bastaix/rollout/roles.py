@@ -1,8 +1,8 @@
 """Which revision plays which part just now. Pure.
 
-Read off what is there: the stable Service says which is active and which was before it, the
-records say what became of each. From these and the spec follows which one is wanted. Nothing
-is remembered elsewhere, so after a restart the same parts are given out.
+Read off what is there: the stable Service says which is active, which was before it, and what
+became of each. From this and the spec follows which one is wanted. Nothing is remembered
+elsewhere, so after a restart the same parts are given out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -83,8 +83,10 @@ class Roles:
 
 
 def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now: datetime) -> Roles:
-    records = {str(revision_of(each)): record.read(each) for each in observed.controller_revisions}
-    turn = turned(observed, records)
+    known = record.read(observed.service)
+    kept = [revision_of(each) for each in observed.controller_revisions]
+    records = {each: known.get(each, Record()) for each in kept if each is not None}
+    turn = _turn(md, observed)
     subject = _subject(md, turn, target, records)
     failure = _failure(md, turn, subject, records)
     retry_at = _retry_at(md, failure) if failure is not None else None
@@ -113,19 +115,19 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     )
 
 
-def turned(observed: Observed, records: Mapping[str, Record]) -> Turn:
-    """Where the stable Service leads; if nobody can tell any more, where it was turned to last."""
-    spec = (observed.service or {}).get("spec") or {}
-    selected = (spec.get("selector") or {}).get(REVISION_LABEL)
-    if observed.service is None or selected is None:
-        last = max(_promoted(records), default=None)
-        return Turn() if last is None else Turn(last[1], last[0])
+def _turn(md: ModelDeployment, observed: Observed) -> Turn:
+    """Where the stable Service leads; if it cannot tell any more, what the status told last."""
+    service = observed.service or {"metadata": {}}
+    annotations = service["metadata"].get("annotations") or {}
+    dates = annotations.get(SINCE_ANNOTATION), annotations.get(PREVIOUS_ANNOTATION)
+    selected = ((service.get("spec") or {}).get("selector") or {}).get(REVISION_LABEL)
     if selected == NO_REVISION:
         return Turn()
-    annotations = observed.service["metadata"].get("annotations") or {}
-    return Turn(
-        str(selected), annotations.get(SINCE_ANNOTATION), annotations.get(PREVIOUS_ANNOTATION)
-    )
+    if selected is None:
+        selected = (md.status.get("active") or {}).get("revision")
+        if selected is None or observed.kept(selected) is None:
+            return Turn()
+    return Turn(str(selected), *dates)
 
 
 def revision(observed: Observed, hash: str) -> Revision | None:

@@ -179,7 +179,8 @@ def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:
         for hash, each in roles.records.items()
         if each.outcome is not None
     ]
-    return sorted(ended, key=lambda each: str(each["at"]), reverse=True)[:HISTORY]
+    ended.sort(key=lambda each: (str(each["at"]), each["revision"] == roles.active), reverse=True)
+    return ended[:HISTORY]
 
 
 def _commit(observed: Observed, revision: str) -> str | None:

@@ -69,9 +69,16 @@ def container(**state: Any) -> dict[str, Any]:
     return {"name": "ray", "image": "ray:1", "state": state}
 
 
+SINCE = "2026-01-01T11:00:00Z"
+
+
 def service(hash: str = HASH) -> dict[str, Any]:
     selector = {NAME_LABEL: "smollm2", REVISION_LABEL: hash, "ray.io/serve": "true"}
-    return {"metadata": {"name": "smollm2"}, "spec": {"selector": selector}}
+    annotations = {"serving.bastaix.dev/since": SINCE}
+    return {
+        "metadata": {"name": "smollm2", "annotations": annotations},
+        "spec": {"selector": selector},
+    }
 
 
 def check(ok: bool, reason: Reason = reasons.READY, hash: str = HASH) -> CheckResult:
@@ -83,9 +90,15 @@ def metadata(name: str, hash: str, **labels: str) -> dict[str, Any]:
     return {"name": name, "namespace": "demo", "labels": {**known, **labels}}
 
 
-def scene(**seen: Any) -> Observed:
+def scene(
+    rayservice: dict[str, Any] | None = None, check: CheckResult | None = None, **seen: Any
+) -> Observed:
     """What is seen of the usual ModelDeployment; `spec` fields of it may be changed."""
     changed = body()
+    if rayservice is not None:
+        seen["rayservices"] = (rayservice, *seen.get("rayservices", ()))
+    if check is not None:
+        seen["checks"] = {"stable": check}
     for field, value in seen.pop("fields", {}).items():
         changed = with_field(changed, field, value)
     return Observed(md_body=changed, **seen)

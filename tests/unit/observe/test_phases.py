@@ -68,12 +68,6 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "being removed",
     ),
     ("KubeRay is not there", scene(kuberay="missing"), reasons.KUBERAY_ABSENT, "no kind ray.io/v1"),
-    (
-        "the revision before is on its way out",
-        scene(others=(rayservice(hash="00000000"),)),
-        reasons.DRAINING,
-        "RayService smollm2-00000000 is being removed",
-    ),
     ("nothing is there yet", scene(), reasons.STARTING_RAY, "about to be created"),
     (
         "KubeRay refuses the RayService",
@@ -267,8 +261,12 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "a replica that answered fails its health checks",
         replace(
             ANSWERING,
-            rayservice=app(
-                "UNHEALTHY", side="active", LLM=("UNHEALTHY", "A replica's health check failed.")
+            rayservices=(
+                app(
+                    "UNHEALTHY",
+                    side="active",
+                    LLM=("UNHEALTHY", "A replica's health check failed."),
+                ),
             ),
         ),
         reasons.SERVE_UNHEALTHY,
@@ -314,7 +312,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "what has answered goes on doing so while another replica has no place",
         replace(
             ANSWERING,
-            rayservice=app("DEPLOYING", side="active", LLM=("UPDATING", UNPLACED)),
+            rayservices=(app("DEPLOYING", side="active", LLM=("UPDATING", UNPLACED)),),
             pods=(*PODS, pod("worker", "p-worker-2", conditions=NO_NODE)),
         ),
         reasons.READY,
@@ -340,14 +338,14 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     [pytest.param(*state[1:], id=state[0]) for state in STATES],
 )
 def test_says_where_it_stands(observed: Observed, reason: Reason, says: str) -> None:
-    found, message = phase(observed, HASH)
-    assert found == reason
-    assert says in message
+    found = phase(observed, HASH)
+    assert found.reason == reason
+    assert says in found.message
 
 
 def test_trims_what_ray_says_to_one_line_of_300_characters() -> None:
     failed = app("DEPLOY_FAILED", "first\n\x1b[31mValueError: " + "x" * 10_000 + "\x1b[0m\n  \n")
-    _, message = phase(scene(rayservice=failed, pods=PODS, **UP), HASH)
+    message = phase(scene(rayservice=failed, pods=PODS, **UP), HASH).message
     assert message.startswith("ValueError: xxx")
     assert len(message) == 300
     assert "\x1b" not in message

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import CONTROLLERREVISION, RAYSERVICE, Kind
+from bastaix.reconcile.kinds import RAYSERVICE, SERVICE, Kind
 from bastaix.rollout import record
 from tests.unit.reconcile.fakes import FakeCluster, status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
@@ -126,9 +126,7 @@ def settled(stage: Stage, story: Story) -> None:
 
 def ending(stage: Stage) -> dict[str, Any]:
     """What must be the same, which times are not."""
-    records = {
-        kept["metadata"]["name"]: record.read(kept) for kept in stage.listed(CONTROLLERREVISION)
-    }
+    records = record.read(stage.cluster.body(SERVICE, NAME))
     status = status_of(stage.cluster, NAME)
     return {
         "rayservices": sorted(each["metadata"]["name"] for each in stage.listed(RAYSERVICE)),

@@ -6,7 +6,7 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, POD, SERVICE
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, SERVICE
 from bastaix.reconcile.reconciler import LOOKS
 from bastaix.rollout import record
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
@@ -45,7 +45,8 @@ def there(stage: Stage) -> set[str]:
 
 
 def outcome(stage: Stage, name: str) -> record.Record:
-    return record.read(stage.cluster.body(CONTROLLERREVISION, (NAME[0], name)))
+    """What is remembered of a revision, by the name of its RayService."""
+    return record.read(stage.cluster.body(SERVICE, NAME))[name.rpartition("-")[2]]
 
 
 def ask_for(stage: Stage, request: str) -> None:
@@ -524,8 +525,6 @@ def test_a_service_that_an_older_operator_made_gets_its_date() -> None:
     stage = answering()
     service = stage.cluster.body(SERVICE, NAME)
     stage.cluster.put(SERVICE, with_field(service, "metadata.annotations", {}))
-    for kept in stage.listed(CONTROLLERREVISION):
-        stage.cluster.put(CONTROLLERREVISION, with_field(kept, "metadata.annotations", {}))
     stage.reconciler = stage.restarted()
     stage.run()
     annotations = stage.cluster.body(SERVICE, NAME)["metadata"]["annotations"]

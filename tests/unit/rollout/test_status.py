@@ -1,16 +1,19 @@
 """The whole status: kstatus conditions, the active revision, and no change without a cause."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
-from bastaix.observe.status import refused, status
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.render.revision import Revision
+from bastaix.rollout.roles import roles
+from bastaix.rollout.status import refused, status
+from bastaix.rollout.story import Said, said
 from tests.unit.bodies import body, verified, with_field
 from tests.unit.observe.scenes import (
     ANSWERING,
@@ -21,8 +24,11 @@ from tests.unit.observe.scenes import (
     MD,
     NOW,
     PODS,
+    SINCE,
     UP,
     app,
+    check,
+    rayservice,
     ready,
     scene,
     service,
@@ -33,14 +39,47 @@ WAITING = Finding(reasons.FETCHING_SOURCE, "waiting for the source controller")
 
 
 def conditions(found: dict[str, Any]) -> dict[str, str]:
-    return {each["type"]: f"{each['status']}/{each['reason']}" for each in found["conditions"]}
+    """All but Promoted, which has a test of its own."""
+    every = {each["type"]: f"{each['status']}/{each['reason']}" for each in found["conditions"]}
+    del every["Promoted"]
+    return every
+
+
+def promoted(found: dict[str, Any]) -> str:
+    (condition,) = [each for each in found["conditions"] if each["type"] == "Promoted"]
+    return f"{condition['status']}/{condition['reason']}"
+
+
+def test_promoted_says_whether_the_revision_of_the_spec_has_the_traffic() -> None:
+    assert promoted(report(ANSWERING)) == "True/Promoted"
+    assert promoted(report(scene())) == "False/StartingRay"
+    assert promoted(report(ANSWERING, WAITING, None)) == "False/FetchingSource"
+    unreadable = refused(body(), Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
+    assert promoted(unreadable) == "False/InvalidSpec"
 
 
 def report(
     observed: Observed, finding: Finding | None = None, current: Revision | None = CURRENT
 ) -> dict[str, Any]:
-    md = ModelDeployment.from_body(observed.md_body)
-    return status(md, observed, current, finding, NOW)
+    return told(ModelDeployment.from_body(observed.md_body), observed, finding, current)
+
+
+def told(
+    md: ModelDeployment,
+    observed: Observed,
+    finding: Finding | None = None,
+    current: Revision | None = CURRENT,
+    now: datetime = NOW,
+) -> dict[str, Any]:
+    """As the reconciler has it said: what a step found wrong goes before what is seen."""
+    parts = roles(md, observed, current, now)
+    if finding is not None:
+        word: Said | None = Said(finding, finding.reason.heals == "never")
+    elif md.spec.suspend or observed.kuberay == "missing":
+        word = None
+    else:
+        word = said(observed, parts, None, None, now)
+    return status(md, observed, parts, word, now)
 
 
 def test_ready_is_neither_reconciling_nor_stalled() -> None:
@@ -91,8 +130,8 @@ def test_an_old_revision_may_answer_while_the_new_one_does_not() -> None:
         ANSWERING,
         pods=(*PODS, ready("worker", "old", hash=old)),
         service=service(old),
-        check=replace(ANSWERING.check, revision=old) if ANSWERING.check else None,
-        rayservice=app("DEPLOYING"),
+        checks={"stable": check(True, hash=old)},
+        rayservices=(app("DEPLOYING"), rayservice(hash=old)),
     )
     assert conditions(report(observed)) == {
         "Ready": "False/LoadingModel",
@@ -108,7 +147,7 @@ def test_says_the_address_the_active_revision_and_the_replicas() -> None:
     assert found["active"] == {
         "revision": HASH,
         "commit": MD.spec.source.commit,
-        "since": "2026-01-01T12:00:00Z",
+        "since": SINCE,
     }
     assert found["replicas"] == {"desired": 2, "ready": 1}
 
@@ -117,24 +156,24 @@ def test_knows_the_commit_of_an_older_revision_from_what_is_kept() -> None:
     md = ModelDeployment.from_body(with_field(body(), "spec.source.git.commit", "0" * 40))
     newer = replace(CURRENT, hash="11111111", commit="0" * 40)
     observed = replace(ANSWERING, controller_revisions=(KEPT,))
-    found = status(md, observed, newer, None, NOW)
+    found = told(md, observed, current=newer)
     assert found["active"]["commit"] == MD.spec.source.commit
 
 
 def test_of_the_commits_with_the_same_content_the_last_is_told() -> None:
     md = ModelDeployment.from_body(with_field(body(), "spec.source.git.commit", "0" * 40))
     observed = replace(ANSWERING, controller_revisions=(KEPT,))
-    told = status(md, observed, CURRENT, None, NOW)
-    assert told["active"]["commit"] == "0" * 40
+    first = told(md, observed)
+    assert first["active"]["commit"] == "0" * 40
     newest = with_field(body(), "spec.source.git.commit", "1" * 40)
-    unverified = ModelDeployment.from_body(with_field(newest, "status", told))
-    held = status(unverified, observed, None, WAITING, NOW)
-    assert held["active"] == told["active"]
+    unverified = ModelDeployment.from_body(with_field(newest, "status", first))
+    held = told(unverified, observed, WAITING, None)
+    assert held["active"] == first["active"]
 
 
 def test_code_of_the_image_has_no_commit() -> None:
     md = ModelDeployment.from_body(with_field(body(), "spec.source", {"image": {}}))
-    found = status(md, ANSWERING, CURRENT, None, NOW)
+    found = told(md, ANSWERING)
     assert "commit" not in found["active"]
 
 
@@ -163,7 +202,7 @@ def test_what_to_do_is_said_once() -> None:
 def test_what_the_source_controller_writes_is_never_claimed() -> None:
     theirs = verified(with_field(body(), "status", report(ANSWERING)))
     md = ModelDeployment.from_body(theirs)
-    again = status(md, replace(ANSWERING, md_body=theirs), CURRENT, None, LATER)
+    again = told(md, replace(ANSWERING, md_body=theirs), now=LATER)
     unreadable = refused(theirs, Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
     for found in (again, unreadable):
         assert "source" not in found
@@ -178,7 +217,7 @@ def test_says_the_same_again_when_nothing_changed(observed: Observed) -> None:
     first = report(observed)
     again = with_field(dict(observed.md_body), "status", first)
     md = ModelDeployment.from_body(again)
-    assert status(md, replace(observed, md_body=again), CURRENT, None, LATER) == first
+    assert told(md, replace(observed, md_body=again), now=LATER) == first
 
 
 def test_a_spec_that_cannot_be_read_keeps_the_last_status() -> None:
