@@ -68,6 +68,15 @@ def test_gives_defaults_to_nothing_that_is_part_of_a_revision(objects: CustomObj
     assert created["spec"] == {
         **MINIMAL["spec"],
         "scaling": {"minReplicas": 1, "targetOngoingRequests": 16},
+        "rollout": {
+            "strategy": "BlueGreen",
+            "progressDeadlineSeconds": 1800,
+            "capacityGraceSeconds": 120,
+            "drainSeconds": 60,
+            "bakeSeconds": 60,
+            "pauseBeforePromotion": False,
+            "onFailure": "Rollback",
+        },
         "suspend": False,
     }
 

@@ -16,7 +16,8 @@ from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import revision
-from bastaix.render.service import service
+from bastaix.render.serve_config import deployment_name
+from bastaix.render.service import Turn, service
 
 HERE = Path(__file__).parent
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -43,7 +44,8 @@ def rendered(case: str) -> str:
     body = yaml.safe_load((HERE / case / "in.yaml").read_text())
     md = ModelDeployment.from_body(body)
     current = revision(md, None if content_key(md.spec.source) is None else DIGEST)
-    children = [rayservice(md, current), service(md, current.hash)]
+    turn = Turn(current.hash, since="2026-01-01T12:00:00Z")
+    children = [rayservice(md, current, deployment_name(md)), service(md, turn, None)]
     return yaml.dump_all(children, Dumper=Readable, sort_keys=True, width=1000)
 
 

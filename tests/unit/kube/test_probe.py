@@ -10,9 +10,10 @@ from aiohttp import web
 
 from bastaix.api.v1alpha1 import Check, Expect
 from bastaix.kube.probe import HttpProbe
-from bastaix.reconcile.cluster import Answer
+from bastaix.reconcile.cluster import Address, Answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ADDRESS = Address("demo", "md", 80)
 POST = Check(method="POST", path="/v1/chat/completions", body={"model": "m"})
 
 
@@ -26,7 +27,7 @@ async def ask(handler: Handler, check: Check, seconds: float = 15) -> Answer:
         await site.start()
         port = runner.addresses[0][1]
         url = f"http://127.0.0.1:{port}"
-        return await HttpProbe(url, seconds=seconds).ask(check, ("demo", "md"))
+        return await HttpProbe(url, seconds=seconds).ask(check, ADDRESS)
     finally:
         await runner.cleanup()
 
@@ -92,12 +93,12 @@ async def test_nobody_there_is_unreachable_and_not_wrong() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        answer = await HttpProbe(url).ask(POST, ("demo", "md"))
+        answer = await HttpProbe(url).ask(POST, ADDRESS)
     assert answer.outcome == "unreachable"
 
 
 async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
-    answer = await HttpProbe("http://{name}.{namespace}.invalid").ask(POST, ("demo", "md"))
+    answer = await HttpProbe("http://{name}.{namespace}.invalid").ask(POST, ADDRESS)
     assert answer.outcome == "unreachable"
     assert "http://md.demo.invalid/v1/chat/completions" in answer.message
 
@@ -135,3 +136,10 @@ async def test_an_endless_answer_is_read_only_so_far() -> None:
 
     answer = await asyncio.wait_for(ask(handler, Check(method="GET", path="/")), 10)
     assert answer.outcome == "right"
+
+
+async def test_an_address_becomes_a_url_and_port_80_is_not_spelt() -> None:
+    probe = HttpProbe("http://{name}.{namespace}.invalid:{port}")
+    assert "http://md.demo.invalid/v1" in (await probe.ask(POST, ADDRESS)).message
+    own = Address("demo", "md-1-serve-svc", 8000)
+    assert "http://md-1-serve-svc.demo.invalid:8000/v1" in (await probe.ask(POST, own)).message

@@ -16,6 +16,7 @@ from bastaix.render.revision import (
     revision,
     revision_hash,
 )
+from bastaix.render.serve_config import deployment_name
 from tests.unit.bodies import DIGEST, body, with_field
 
 SETTINGS: dict[str, Any] = {
@@ -160,7 +161,7 @@ def test_what_is_kept_names_its_artifact_if_it_has_one() -> None:
     image = ModelDeployment.from_body(with_field(body(), "spec.source", {"image": {}}))
     kept = controller_revision(image, revision(image, None))
     assert label not in kept["metadata"]["labels"]
-    assert kept["data"].keys() == {"template"}
+    assert kept["data"].keys() == {"template", "deployment"}
     assert from_controller_revision(kept) == revision(image, None)
 
 
@@ -169,7 +170,7 @@ def test_what_is_kept_is_applied_with_the_scaling_of_today() -> None:
     md = ModelDeployment.from_body(with_field(body(), "spec.scaling", {"minReplicas": 3}))
     current = revision(md, DIGEST)
     current.template["rayClusterConfig"]["rayVersion"] = "1.2.3"
-    manifest = rayservice(md, current)
+    manifest = rayservice(md, current, deployment_name(md))
     assert manifest["spec"]["rayClusterConfig"]["rayVersion"] == "1.2.3"
     (worker,) = manifest["spec"]["rayClusterConfig"]["workerGroupSpecs"]
     assert (worker["minReplicas"], worker["maxReplicas"]) == (3, 3)

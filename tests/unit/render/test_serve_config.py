@@ -31,7 +31,7 @@ def test_finds_the_code_in_the_pod_or_in_the_image() -> None:
 
 def test_knows_from_a_live_configuration_what_it_scales() -> None:
     md = ModelDeployment.from_body(body())
-    text = yaml_text.dump(scaled(serve_config(md, DIGEST), md))
+    text = yaml_text.dump(scaled(serve_config(md, DIGEST), md, deployment_name(md)))
     assert scaled_deployment(text) == deployment_name(md)
 
 
