@@ -103,12 +103,6 @@ EVALUATING: Final = Reason(
     "",
     "itself",
 )
-BAKING: Final = Reason(
-    "Baking",
-    "The new revision is watched; the one before comes back if it fails.",
-    "",
-    "itself",
-)
 
 # ---- ends of a rollout, and where it waits for its user
 
@@ -381,7 +375,6 @@ ALL: Final = (
     LOADING_MODEL,
     AWAITING_ANSWER,
     EVALUATING,
-    BAKING,
     PROMOTED,
     PAUSED,
     ROLLED_BACK,

@@ -1,0 +1,134 @@
+"""Another revision on the real node: it gets the traffic once it has answered, or never.
+
+Throughout, a client asks the stable Service without a pause; it must never notice.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import githost
+from demo import steps
+from demo.kubectl import kubectl
+from tests.e2e.asking import Asking
+from tests.e2e.deployed import Deployed
+
+MODEL = "echo-1"
+QUICK = {"drainSeconds": 5, "bakeSeconds": 5, "progressDeadlineSeconds": 240}
+Commit = Callable[[str], str]
+
+
+@pytest.fixture
+def commit(tmp_path: Path) -> Commit:
+    """Pushes the apps with some lines before those of the echo app; gives the commit."""
+
+    def push(lines: str) -> str:
+        tree = tmp_path / str(len(list(tmp_path.iterdir())))
+        shutil.copytree(steps.ROOT / "serve_apps", tree / "serve_apps")
+        app = tree / "serve_apps/echo/app.py"
+        app.write_text(f"{lines}\n{app.read_text()}")
+        return githost.push(tree, "private/variants")
+
+    return push
+
+
+@pytest.fixture
+def running(fresh_echo: Deployed) -> Deployed:
+    """Revision A answers."""
+    fresh_echo.patch({"rollout": QUICK})
+    fresh_echo.wait_ready()
+    return fresh_echo
+
+
+def change(deployed: Deployed, commit: str) -> None:
+    """As a user who pushes and pins the new commit."""
+    git = {"repository": "http://git.git.svc/private/variants", "commit": commit}
+    deployed.patch({"source": {"git": git}})
+
+
+def ready(deployed: Deployed) -> dict[str, Any]:
+    """The condition Ready, once it speaks of the spec as it is now."""
+    found = deployed.read()
+    condition = steps.conditions(found).get("Ready", {})
+    return (
+        condition if condition.get("observedGeneration") == found["metadata"]["generation"] else {}
+    )
+
+
+def rayservices(deployed: Deployed) -> set[str]:
+    return {each["metadata"]["name"] for each in deployed.listed("rayservices")}
+
+
+def revisions_with_pods(deployed: Deployed) -> set[str]:
+    return {
+        pod["metadata"]["labels"]["serving.bastaix.dev/revision"] for pod in deployed.listed("pods")
+    }
+
+
+def test_another_commit_takes_over_without_a_failed_request(
+    running: Deployed, commit: Commit
+) -> None:
+    a = running.read()["status"]["active"]
+    made = commit("# the next version")
+    with Asking(running.address, MODEL) as asking:
+        change(running, made)
+        running.wait("a candidate", lambda: "candidate" in running.read()["status"])
+        assert running.read()["status"]["active"] == a
+        running.wait_ready()
+        running.wait("A's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
+    assert asking.failures == []
+    assert asking.answered > 20
+    status = running.read()["status"]
+    assert status["active"]["commit"] == made
+    assert [each["outcome"] for each in status["history"]] == ["Promoted", "Promoted"]
+
+
+def test_a_commit_that_cannot_be_imported_never_gets_traffic_and_is_withdrawn(
+    running: Deployed, commit: Commit
+) -> None:
+    a = running.read()["status"]["active"]
+    before = rayservices(running)
+    with Asking(running.address, MODEL) as asking:
+        change(running, commit("import a_package_that_nobody_has"))
+        running.wait("a verdict", lambda: ready(running).get("reason") == "ServeFailed", 180)
+        running.wait("B to be gone", lambda: rayservices(running) == before)
+        running.wait("B's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
+    assert asking.failures == []
+    assert "a_package_that_nobody_has" in ready(running)["message"]
+    found = steps.conditions(running.read())
+    assert found["Stalled"]["status"] == "True"
+    assert found["Serving"]["status"] == "True"
+    assert running.read()["status"]["active"] == a
+
+
+def test_one_that_finds_no_room_is_withdrawn_with_the_schedulers_words(running: Deployed) -> None:
+    before = rayservices(running)
+    with Asking(running.address, MODEL) as asking:
+        large = {"resources": {"memory": "500Gi"}, "rollout": {"progressDeadlineSeconds": 25}}
+        running.patch(large)
+        running.wait(
+            "InsufficientCapacity", lambda: ready(running).get("reason") == "InsufficientCapacity"
+        )
+        running.wait("B to be gone", lambda: rayservices(running) == before)
+        # back in the middle of what waits for its next try
+        running.patch({"resources": {"memory": "2Gi"}, "rollout": QUICK})
+        running.wait_ready()
+    assert asking.failures == []
+    assert rayservices(running) == before
+
+
+def test_an_operator_that_is_killed_in_the_middle_is_followed_by_one_that_goes_on(
+    running: Deployed, commit: Commit
+) -> None:
+    made = commit("# killed")
+    with Asking(running.address, MODEL) as asking:
+        change(running, made)
+        running.wait("a candidate", lambda: "candidate" in running.read()["status"])
+        words = ("-n", steps.SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/component=operator")
+        kubectl("delete", "pod", *words, "--grace-period=0", "--force")
+        running.wait_ready()
+    assert asking.failures == []
+    assert running.read()["status"]["active"]["commit"] == made
