@@ -9,7 +9,6 @@ from cluster.progress import Progress
 from demo import steps
 
 NAMESPACE, NAME = "demo", "smollm2"
-QUESTION = "What is the capital of Italy?"
 
 
 def main() -> None:
@@ -30,12 +29,16 @@ def main() -> None:
     steps.apply(steps.MODEL, NAMESPACE=NAMESPACE, COMMIT=commit, IMAGE=images["ray"])
     steps.wait_ready(NAME, NAMESPACE, seconds=900, progress=progress)
     address = steps.address(NAME, NAMESPACE)
-    answer = steps.ask(address, NAME, QUESTION)
+    answer = steps.ask(address, NAME, steps.QUESTION)
     print(_report(address, steps.text(answer)))
 
 
 def _report(address: str, answer: str) -> str:
-    body = {"model": NAME, "messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
+    body = {
+        "model": NAME,
+        "messages": [{"role": "user", "content": steps.QUESTION}],
+        "temperature": 0,
+    }
     return f"""
   $ curl {address}/v1/chat/completions -H 'Content-Type: application/json' \\
       -d '{json.dumps(body)}'

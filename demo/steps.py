@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "demo/smollm2.yaml"
 RELEASE = "bastaix"
 SYSTEM_NAMESPACE = "bastaix-system"
+# Worded so that the small model is sure: otherwise the answer hangs on the processor's rounding.
+QUESTION = "Name the capital of Italy."
 REPOSITORY = "private/serving"
 CREDENTIAL = "git-token"
 # The Git host is in the cluster and without TLS, both of which the installer must allow by name.

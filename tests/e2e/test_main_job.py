@@ -30,7 +30,7 @@ def smollm2(real_node: Node) -> Iterator[Deployed]:
 
 
 def test_the_model_knows_the_capital_of_italy(smollm2: Deployed) -> None:
-    answer = steps.ask(smollm2.address, NAME, "What is the capital of Italy?")
+    answer = steps.ask(smollm2.address, NAME, steps.QUESTION)
     assert steps.text(answer) == "The capital of Italy is Rome."
 
 
@@ -54,7 +54,7 @@ def prometheus(smollm2: Deployed, tmp_path_factory: pytest.TempPathFactory) -> I
     objects = render({"podMonitors": {"create": "always", "interval": "2s"}})
     pods = json.loads(kubectl("get", "pods", "--all-namespaces", "-o", "json"))["items"]
     config = {"scrape_configs": scrape_configs(of_kind(objects, "PodMonitor"), pods)}
-    for question in ("What is the capital of Italy?", "What is the capital of France?"):
+    for question in (steps.QUESTION, "Name the capital of France."):
         steps.ask(smollm2.address, NAME, question)
     with running(config, tmp_path_factory.mktemp("prometheus")) as server:
         yield server

@@ -10,7 +10,7 @@ import pytest
 from tests.serve.running import APPS, Running, environment, serving, until
 
 SECRET = "Xanthippe-4711"
-QUESTION = "What is the capital of Italy?"
+QUESTION = "Name the capital of Italy."
 
 
 def config(**more: object) -> dict[str, object]:
