@@ -89,17 +89,16 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     turn = _turn(md, observed)
     subject = _subject(md, turn, target, records)
     failure = _failure(md, turn, subject, records)
+    good = _last_good(turn, subject, records)
     retry_at = _retry_at(md, failure) if failure is not None else None
+    if good is not None and _recreates(md, records, subject):
+        retry_at = None  # each try would take what serves away
     if failure is None or (retry_at is not None and retry_at <= now):
         wanted: str | None = subject
     else:
-        wanted = _last_good(turn, subject, records) or turn.revision
+        wanted = good or turn.revision
     is_held = failure is not None and md.spec.rollout.on_failure == "Hold" and wanted != subject
-    strategy = md.spec.rollout.strategy
     lives = wanted is not None and observed.rayservice_of(wanted) is not None
-    recreate = strategy == "Recreate" or (
-        strategy == "Auto" and records.get(wanted or "", Record()).recreate
-    )
     before = _before(md, observed, turn, now)
     return Roles(
         target=target,
@@ -108,11 +107,17 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
         subject=subject,
         failure=failure,
         wanted=wanted,
-        recreate=recreate and not (before == wanted and lives),
+        recreate=_recreates(md, records, wanted) and not (before == wanted and lives),
         before=before,
         held=subject if is_held and observed.rayservice_of(subject or "") else None,
         retry_at=retry_at,
     )
+
+
+def _recreates(md: ModelDeployment, records: Mapping[str, Record], revision: str | None) -> bool:
+    """It cannot run beside the active one, by the user's word or for want of room."""
+    strategy, known = md.spec.rollout.strategy, records.get(revision or "", Record())
+    return strategy == "Recreate" or (strategy == "Auto" and known.recreate)
 
 
 def _turn(md: ModelDeployment, observed: Observed) -> Turn:

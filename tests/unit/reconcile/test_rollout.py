@@ -282,6 +282,25 @@ def test_a_recreate_that_fails_brings_the_last_good_revision_back() -> None:
     assert stage.condition("Stalled")["status"] == "True"
 
 
+def test_a_recreate_that_failed_is_not_tried_again_by_itself() -> None:
+    """Each try would take what serves away."""
+    recreate = {"strategy": "Recreate", "progressDeadlineSeconds": 600}
+    stage, a, _ = with_candidate(spec__rollout=recreate)
+    stage.take_down()
+    stage.run()
+    stage.clock.forward(600)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["reason"] == "DeadlineExceeded"
+    assert stage.condition("Stalled")["status"] == "True"
+    stage.bring_up(a)
+    stage.clock.forward(24 * 3600)
+    stage.run()
+    assert there(stage) == {a}
+
+
 @pytest.mark.parametrize("phase", ["starting", "unready", "answering"])
 def test_a_newer_spec_replaces_the_candidate_after_its_pods_are_gone(phase: str) -> None:
     stage, a, b = with_candidate()
