@@ -88,7 +88,7 @@ class Stage:
             is_current = ready.get("observedGeneration") == generation
             return is_current and ready.get("reason") == reason and one and serving
 
-        until(ended, f"{reason} in {namespace}", seconds=90)
+        until(ended, f"{reason} in {namespace}", seconds=240)
 
     def _world_moves(self, namespace: str, story: Story, first: str) -> None:
         kuberay, there = FakeKubeRay(self.world), self.world.list(RAYSERVICE, namespace)
@@ -106,7 +106,7 @@ class Stage:
             else:
                 kuberay.run(each)
         spoilt = f"{namespace}/echo"
-        if story.spoils and first not in ("", selected(self.world, namespace)):
+        if story.spoils and first and selected(self.world, namespace) != first:
             self.app.broken.add(spoilt)
         else:
             self.app.broken.discard(spoilt)

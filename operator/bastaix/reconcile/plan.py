@@ -121,6 +121,8 @@ def _move(
 ) -> _Move:
     turn = _dated(roles.turn, now)
     known = _remembered(md, observed, replace(roles, turn=turn))
+    if _begins_anew(observed, roles):
+        known[str(roles.candidate)] = roles.record(roles.candidate).tried_again()
     stay = _Move(turn=turn, records=known, after=None if turn == roles.turn else AT_ONCE)
     if roles.candidate is None:
         return _baked(md, observed, roles, stay, now)
@@ -203,6 +205,14 @@ def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, 
         events=(Told(reason, note, good=False),),
         after=AT_ONCE,
     )
+
+
+def _begins_anew(observed: Observed, roles: Roles) -> bool:
+    """A failure counts no more, and what failed is gone."""
+    candidate = roles.candidate
+    if candidate is None or candidate != roles.subject or roles.failure is not None:
+        return False
+    return roles.record(candidate).failed and candidate in children.keep(observed, roles)
 
 
 def _remembered(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[str, Record]:

@@ -74,6 +74,12 @@ class Record:
             attempts=0,
         )
 
+    def tried_again(self) -> "Record":
+        """Asked for anew: what was wrong before counts no more, whatever is asked for next."""
+        return replace(
+            self, outcome=None, reason=None, message=None, at=None, generation=None, request=None
+        )
+
     def turned_to(self, since: str) -> "Record":
         """Promoted: what was wrong before counts no more."""
         kept = {"check": self.check, "evaluation": self.evaluation, "evaluated": self.evaluated}

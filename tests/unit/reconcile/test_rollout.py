@@ -497,6 +497,25 @@ def test_a_retry_tries_what_failed_again_once_for_each_request() -> None:
         assert there(stage) == {a}
 
 
+@pytest.mark.parametrize("verb", ["promote", "pause"])
+def test_what_is_asked_for_after_a_retry_does_not_bring_the_old_failure_back(verb: str) -> None:
+    stage, a, b = with_candidate(spec__rollout={"pauseBeforePromotion": True})
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    stage.run()
+    stage.take_down()
+    stage.clock.forward(60)
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.run()
+    stage.bring_up(b)
+    stage.run()
+    assert stage.ready["reason"] == "Paused"
+    ask_for(stage, f"{verb}@{generation(stage)}")
+    stage.run()
+    assert there(stage) == {a, b}
+    assert stage.selected == (b if verb == "promote" else a)
+
+
 def test_a_held_candidate_begins_anew_when_a_retry_is_asked_for() -> None:
     stage, a, b = with_candidate(spec__rollout={"onFailure": "Hold"})
     stage.bring_up(b)
