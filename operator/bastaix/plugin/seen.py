@@ -26,7 +26,7 @@ class Unclear(Exception):
 
 @dataclass(frozen=True)
 class Kept:
-    """A revision as its ControllerRevision keeps it."""
+    """A revision as its ControllerRevision keeps it, and what became of it."""
 
     number: int
     created: str
@@ -96,19 +96,22 @@ class Seen:
         return next((each for each in self.kept if each.hash == revision), None)
 
 
-def kept(controller_revisions: Sequence[Object], uid: str) -> tuple[Kept, ...]:
+def kept(
+    controller_revisions: Sequence[Object], service: Object | None, uid: str
+) -> tuple[Kept, ...]:
     """Those of one ModelDeployment: another of the same name may have been there before it."""
-    ours = (
+    records = record.read(service if service and _is_of(uid, service) else None)
+    ours = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
+    found = (
         Kept(
             number=int(each["revision"]),
             created=str(each["metadata"].get("creationTimestamp") or ""),
-            revision=from_controller_revision(each),
-            record=record.read(each),
+            revision=revision,
+            record=records.get(revision.hash, Record()),
         )
-        for each in controller_revisions
-        if uid in (owner["uid"] for owner in each["metadata"].get("ownerReferences") or ())
+        for revision, each in ours
     )
-    return tuple(sorted(ours, key=lambda each: (each.number, each.created), reverse=True))
+    return tuple(sorted(found, key=lambda each: (each.number, each.created), reverse=True))
 
 
 def newest_first(events: Sequence[Object]) -> tuple[Object, ...]:
@@ -155,3 +158,8 @@ def age(since: object, now: datetime) -> str:
         if seconds >= above:
             return f"{seconds // size}{unit}"
     return f"{max(seconds, 0)}s"
+
+
+def _is_of(uid: str, body: Object) -> bool:
+    owners = body["metadata"].get("ownerReferences") or ()
+    return any(owner["uid"] == uid for owner in owners)

@@ -16,7 +16,7 @@ from bastaix.kube.cluster import Client, NoCluster
 from bastaix.plugin.asking import Asking
 from bastaix.plugin.seen import Object, Seen, kept, newest_first
 from bastaix.reconcile.cluster import Refused
-from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, Kind
+from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, SERVICE, Kind
 
 AGENT: Final = "kubectl-bastaix"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -57,7 +57,8 @@ class Session:
             if revisions:
                 labelled = {"labelSelector": f"{names.NAME_LABEL}={name}"}
                 found = await self._list(CONTROLLERREVISION, labelled)
-                seen = Seen(body, kept(found, str(body["metadata"]["uid"])))
+                service = await self._service(name)
+                seen = Seen(body, kept(found, service, str(body["metadata"]["uid"])))
             return Seen(body, seen.kept, await self._events(name)) if events else seen
 
     async def ask(self, name: str, asking: Callable[[Seen], Asking]) -> Asking:
@@ -128,6 +129,15 @@ class Session:
             f"there is no ModelDeployment {name} in namespace {self._namespace}: {instead}"
             " (-n chooses another namespace)"
         )
+
+    async def _service(self, name: str) -> Object | None:
+        try:
+            path = SERVICE.path(self._namespace, names.service_name(name))
+            return await self._client.request("GET", path)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
 
     async def _events(self, name: str) -> tuple[Object, ...] | None:
         about = f"involvedObject.kind={names.KIND},involvedObject.name={name}"

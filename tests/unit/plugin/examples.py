@@ -44,10 +44,7 @@ def condition(type: str, status: str, reason: str, message: str, since: str) -> 
     }
 
 
-def revision(
-    hash: str, number: int, commit: str, record: dict[str, Any] | None = None, image: str = "ray:1"
-) -> dict[str, Any]:
-    annotations = {"serving.bastaix.dev/record": json.dumps(record)} if record else {}
+def revision(hash: str, number: int, commit: str, image: str = "ray:1") -> dict[str, Any]:
     return {
         "metadata": {
             "name": f"smollm2-{hash}",
@@ -55,13 +52,29 @@ def revision(
                 "serving.bastaix.dev/name": "smollm2",
                 "serving.bastaix.dev/revision": hash,
             },
-            "annotations": annotations,
             "ownerReferences": [{"uid": UID}],
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },
         "revision": number,
         "data": {"commit": commit, "template": {"image": image, "serveConfig": {"hash": hash}}},
     }
+
+
+def service(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "smollm2",
+            "annotations": {"serving.bastaix.dev/records": json.dumps(records)},
+            "ownerReferences": [{"uid": UID}],
+        }
+    }
+
+
+REVISIONS = [
+    revision(OLD, 2, OLD_COMMIT),
+    revision(BAD, 7, BAD_COMMIT, image="ray:2"),
+    revision(GOOD, 3, GOOD_COMMIT),
+]
 
 
 def event(name: str, at: str, reason: str, message: str, type: str = "Normal") -> dict[str, Any]:
@@ -131,12 +144,8 @@ def seen(
     body: dict[str, Any], bad: dict[str, Any] | None = None, old: dict[str, Any] | None = None
 ) -> Seen:
     """With the three revisions; `bad` and `old` are the records of the newest and the oldest."""
-    revisions = [
-        revision(OLD, 2, OLD_COMMIT, PROMOTED_BEFORE if old is None else old),
-        revision(BAD, 7, BAD_COMMIT, bad, image="ray:2"),
-        revision(GOOD, 3, GOOD_COMMIT, PROMOTED),
-    ]
-    return Seen(body, kept(revisions, UID))
+    records = {OLD: PROMOTED_BEFORE if old is None else old, BAD: bad or {}, GOOD: PROMOTED}
+    return Seen(body, kept(REVISIONS, service(records), UID))
 
 
 READY_SEEN = seen(body(conditions=READY, active=ACTIVE))

@@ -5,17 +5,19 @@ import pytest
 from bastaix.plugin.difference import difference
 from bastaix.plugin.history import history
 from bastaix.plugin.seen import Kept, Unclear, age, happened, kept, meant, newest_first
+from bastaix.rollout.record import Record
 from tests.unit.plugin.examples import (
     BAD,
-    BAD_COMMIT,
     FAILED,
     GOOD,
     NOW,
     OLD,
     READY_SEEN,
+    REVISIONS,
+    UID,
     event,
     failed,
-    revision,
+    service,
     trial,
 )
 
@@ -35,8 +37,12 @@ def test_history_names_the_candidate() -> None:
     assert row.split() == ["7", BAD, "0b1c2d3e4f50", "-", "-", "-", "-", "candidate"]
 
 
-def test_revisions_of_an_object_that_had_the_name_before_are_not_shown() -> None:
-    assert kept([revision(BAD, 7, BAD_COMMIT, FAILED)], "another uid") == ()
+def test_what_is_of_an_object_that_had_the_name_before_is_not_shown() -> None:
+    theirs = [{"uid": "another uid"}]
+    records = service({GOOD: FAILED})
+    records["metadata"]["ownerReferences"] = theirs
+    assert kept(REVISIONS, None, "another uid") == ()
+    assert [each.record for each in kept(REVISIONS, records, UID)] == [Record()] * 3
 
 
 @pytest.mark.parametrize(
