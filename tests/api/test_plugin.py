@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,12 +22,14 @@ from bastaix.plugin.commands import main
 from bastaix.plugin.seen import Seen
 from bastaix.plugin.session import Trouble, Where, opened
 from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, SERVICE
+from cluster import programs
 from tests.api.rights import RBAC, RIGHTS, SERVICE_ACCOUNT, user_roles
 from tests.api.world import EVENT, Object, World, modeldeployment
 
 GOOD, BAD, OLD = "9f0c2d1a", "77aa01bc", "aa112233"
 PROMOTED = {"outcome": "Promoted", "at": "2026-01-01T00:00:00Z", "promoted": "2026-01-01T00:00:00Z"}
 EARLIER = {"outcome": "Promoted", "at": "2025-12-01T00:00:00Z", "promoted": "2025-12-01T00:00:00Z"}
+PROGRAM = [sys.executable, "-c", "from bastaix.plugin.commands import run; run()"]
 
 Run = Callable[..., Result]
 
@@ -294,12 +297,42 @@ def test_who_may_do_nothing_is_told_what_it_takes(
     assert "Reading takes the role `view`" in result.stderr
 
 
+def test_kubectl_finds_it_once_the_package_is_installed(
+    world: World, namespace: str, rollout: Object
+) -> None:
+    where = ["-n", namespace, "--kubeconfig", str(world.kubeconfig)]
+    done = subprocess.run(
+        [str(programs.path("kubectl")), "bastaix", "history", "echo", *where],
+        env={"PATH": str(Path(sys.executable).parent), "HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert GOOD in done.stdout
+
+
+def test_on_a_terminal_a_screen_is_painted_in_place(
+    world: World, namespace: str, rollout: Object
+) -> None:
+    ours, theirs = os.openpty()
+    words = ["status", "echo", "-n", namespace, "-w", "--kubeconfig", str(world.kubeconfig)]
+    process = subprocess.Popen([*PROGRAM, *words], stdout=theirs)
+    os.close(theirs)
+    painted = b""
+    while b"Candidate  " not in painted or not painted.endswith(b"\x1b[J"):
+        painted += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    os.close(ours)
+    assert painted.startswith(b"\x1b[2J\x1b[H")
+
+
 def test_watching_tells_changes_and_ends_by_its_user(
     world: World, namespace: str, rollout: Object
 ) -> None:
-    command = [sys.executable, "-c", "from bastaix.plugin.commands import run; run()"]
     words = ["status", "echo", "-n", namespace, "--watch", "--kubeconfig", str(world.kubeconfig)]
-    process = subprocess.Popen([*command, *words], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with closing(process.stdout) as lines:
         expect(lines, f"Candidate: {BAD}  commit {(BAD * 5)[:12]}  Evaluating")

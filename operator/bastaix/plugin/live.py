@@ -25,7 +25,14 @@ _REST: Final = "\x1b[J"
 Write = Callable[[str], None]
 
 
-async def follow(session: Session, name: str, write: Write, *, is_terminal: bool) -> None:
+async def follow(
+    session: Session,
+    name: str,
+    write: Write,
+    *,
+    is_terminal: bool,
+    every: float = EVERY_SECONDS,
+) -> None:
     """Never returns; Trouble: there is nothing more to follow."""
     show = _painter(write) if is_terminal else _teller(write)
     seen: Seen | None = None
@@ -38,7 +45,7 @@ async def follow(session: Session, name: str, write: Write, *, is_terminal: bool
                 raise
             trouble = str(error)
         show(seen, trouble)
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(every)
 
 
 def painted(lines: list[str], height: int) -> str:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
 from bastaix.plugin.commands import main
-from bastaix.plugin.live import painted
 
 COMMANDS = ["status", "history", "diff", "promote", "rollback", "retry", "pause"]
 ARGUMENTS = {"diff": ["active", "candidate"]}
@@ -40,10 +38,3 @@ def test_without_a_usable_kubeconfig_one_line_says_what_to_do(
     assert "give --kubeconfig FILE and --context NAME" in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
-
-
-def test_a_screen_is_painted_over_the_one_before_and_never_scrolls() -> None:
-    text = painted([str(number) for number in range(50)], height=10)
-    assert click.unstyle(text).count("\n") == 9
-    assert text.startswith("\x1b[H0\x1b[K\n")
-    assert text.endswith("\x1b[J")
