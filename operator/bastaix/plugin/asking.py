@@ -134,7 +134,8 @@ def _returned(seen: Seen, to: Kept) -> str:
         return f"candidate {candidate} is given up and revision {active} stays active, {until}"
     parts = [f"revision {to.hash} (commit {short(to.revision.commit)}) becomes active again"]
     if active is not None:
-        is_recreated = seen.rollout.get("strategy") == "Recreate"
+        strategy = seen.rollout.get("strategy")
+        is_recreated = strategy == "Recreate" or (strategy == "Auto" and to.record.recreate)
         cost = "goes first, and nothing serves meanwhile" if is_recreated else "serves until then"
         parts.append(f"once it answers; revision {active} {cost}")
     text = f"{' '.join(parts)}; it stays {until}"

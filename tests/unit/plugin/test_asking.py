@@ -200,7 +200,17 @@ def test_it_is_said_what_will_happen(asked: Asking, promise: str) -> None:
     assert asked.promise == promise
 
 
-def test_the_cost_of_recreate_is_said() -> None:
-    spec = {"rollout": {"strategy": "Recreate"}}
-    given = seen(body(conditions=READY, active=ACTIVE, spec=spec))
-    assert "revision 9f0c2d1a goes first, and nothing serves meanwhile" in back(given).promise
+@pytest.mark.parametrize(
+    ("strategy", "had_no_room", "is_cost"),
+    [
+        ("Recreate", False, True),
+        ("Auto", True, True),
+        ("Auto", False, False),
+        ("BlueGreen", True, False),
+    ],
+)
+def test_the_cost_of_recreate_is_said(strategy: str, had_no_room: bool, is_cost: bool) -> None:
+    spec = {"rollout": {"strategy": strategy}}
+    old = {**PROMOTED_BEFORE, "recreate": had_no_room}
+    promise = back(seen(body(conditions=READY, active=ACTIVE, spec=spec), old=old)).promise
+    assert ("revision 9f0c2d1a goes first, and nothing serves meanwhile" in promise) is is_cost
