@@ -28,6 +28,35 @@ RIGHTS = {
 
 def restricted(world: World, account: str, namespaces: tuple[str, ...] = ()) -> dict[str, Any]:
     """A kubeconfig for one of the chart's own service accounts, with all its roles applied."""
+    _apply(world, namespaces)
+    path = SERVICE_ACCOUNT.path("demo", account, "token")
+    token = world.request("POST", path, {"spec": {}})["status"]["token"]
+    admin = yaml.safe_load(world.kubeconfig.read_text())
+    return {**admin, "users": [{**admin["users"][0], "user": {"token": token}}]}
+
+
+def user_roles(world: World, role: str) -> list[str]:
+    """Of what Kubernetes' role for users (view, edit, admin) is made, the chart's part included.
+
+    Here is no controller that puts it together.
+    """
+    world.namespace("demo")
+    _apply(world)
+    return _parts(world.list(RIGHTS["ClusterRole"], None), role)
+
+
+def _parts(roles: list[dict[str, Any]], role: str) -> list[str]:
+    label = f"{RBAC}/aggregate-to-{role}"
+    found: list[str] = []
+    for each in roles:
+        if (each["metadata"].get("labels") or {}).get(label) != "true":
+            continue
+        name = each["metadata"]["name"]
+        found += _parts(roles, name) if each.get("aggregationRule") else [name]
+    return found
+
+
+def _apply(world: World, namespaces: tuple[str, ...] = ()) -> None:
     command = [str(programs.path("helm")), "template", "bastaix", str(CHART), "--namespace=demo"]
     values = {"image": {"repository": "x"}, "operator": {"namespaces": list(namespaces)}}
     done = subprocess.run(
@@ -40,7 +69,3 @@ def restricted(world: World, account: str, namespaces: tuple[str, ...] = ()) -> 
         if manifest["kind"].startswith("Cluster"):
             manifest["metadata"].pop("namespace", None)
         world.apply(RIGHTS[manifest["kind"]], manifest)
-    path = SERVICE_ACCOUNT.path("demo", account, "token")
-    token = world.request("POST", path, {"spec": {}})["status"]["token"]
-    admin = yaml.safe_load(world.kubeconfig.read_text())
-    return {**admin, "users": [{**admin["users"][0], "user": {"token": token}}]}

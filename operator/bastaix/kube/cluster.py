@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Refused
@@ -61,6 +62,27 @@ class Client:
                     f" set KUBECONFIG ({error})"
                 ) from error
         return cls(configuration, agent)
+
+    @classmethod
+    async def login_as_user(
+        cls, agent: str, *, kubeconfig: str | None, context: str | None
+    ) -> tuple["Client", str]:
+        """As kubectl would, and the namespace that it would look into; None: its own defaults."""
+        configuration = Configuration()
+        try:
+            loader = await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=kubeconfig, context=context, client_configuration=configuration
+            )
+        except (ConfigException, YAMLError, OSError) as error:
+            why = " ".join(str(error).split())
+            raise NoCluster(f"no usable kubeconfig: {why}") from error
+        chosen = loader.current_context.get("context") or {}
+        return cls(configuration, agent), str(chosen.get("namespace") or "default")
+
+    @property
+    def server(self) -> str:
+        """Its address."""
+        return str(self._client.configuration.host)
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]

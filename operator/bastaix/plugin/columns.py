@@ -1,0 +1,16 @@
+"""Rows in columns, as kubectl prints them."""
+
+from collections.abc import Sequence
+
+GAP = "  "
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
+    """Each column as wide as its widest cell; the last one as long as it likes."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (
+            indent + GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

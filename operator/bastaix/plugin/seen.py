@@ -1,0 +1,165 @@
+"""What the plugin reads of one ModelDeployment, and the names by which a user means a revision.
+
+A look at one moment. Everything that is said or asked for is a pure function of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bastaix.api import conditions
+from bastaix.api import rollout as rollouts
+from bastaix.api.rollout import Request
+from bastaix.render.revision import Revision, from_controller_revision
+from bastaix.rollout import record
+from bastaix.rollout.record import Record
+
+Object = Mapping[str, Any]
+
+COMMIT_DIGITS = 12
+
+
+class Unclear(Exception):
+    """What the user wrote means nothing here; the message says what would."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A revision as its ControllerRevision keeps it, and what became of it."""
+
+    number: int
+    created: str
+    revision: Revision
+    record: Record
+
+    @property
+    def hash(self) -> str:
+        return self.revision.hash
+
+
+@dataclass(frozen=True)
+class Seen:
+    body: Object
+    kept: tuple[Kept, ...] = ()
+    """The newest first."""
+    events: tuple[Object, ...] | None = ()
+    """The newest first; None: whoever asks may not read them."""
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.body["metadata"]["namespace"])
+
+    @property
+    def generation(self) -> int:
+        return int(self.body["metadata"].get("generation", 1))
+
+    @property
+    def status(self) -> Object:
+        return self.body.get("status") or {}
+
+    @property
+    def rollout(self) -> Object:
+        """As the user wrote it, with the CRD's defaults."""
+        return (self.body.get("spec") or {}).get("rollout") or {}
+
+    @property
+    def is_suspended(self) -> bool:
+        return bool((self.body.get("spec") or {}).get("suspend"))
+
+    @property
+    def is_current(self) -> bool:
+        """The status is of this spec."""
+        return bool(self.status.get("observedGeneration") == self.generation)
+
+    @property
+    def request(self) -> Request | None:
+        return rollouts.request(self.body["metadata"])
+
+    @property
+    def active(self) -> Object:
+        return self.status.get("active") or {}
+
+    @property
+    def candidate(self) -> Object:
+        return self.status.get("candidate") or {}
+
+    def condition(self, type: str) -> Object:
+        """Empty while nobody has said it."""
+        return conditions.find_condition(self.status.get("conditions") or (), type) or {}
+
+    def of(self, revision: str | None) -> Kept | None:
+        return next((each for each in self.kept if each.hash == revision), None)
+
+
+def kept(
+    controller_revisions: Sequence[Object], service: Object | None, uid: str
+) -> tuple[Kept, ...]:
+    """Those of one ModelDeployment: another of the same name may have been there before it."""
+    records = record.read(service if service and _is_of(uid, service) else None)
+    ours = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
+    found = (
+        Kept(
+            number=int(each["revision"]),
+            created=str(each["metadata"].get("creationTimestamp") or ""),
+            revision=revision,
+            record=records.get(revision.hash, Record()),
+        )
+        for revision, each in ours
+    )
+    return tuple(sorted(found, key=lambda each: (each.number, each.created), reverse=True))
+
+
+def newest_first(events: Sequence[Object]) -> tuple[Object, ...]:
+    return tuple(sorted(events, key=happened, reverse=True))
+
+
+def happened(event: Object) -> str:
+    """When last; each of Kubernetes' own ways to write Events fills in another field."""
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    created = event["metadata"].get("creationTimestamp")
+    return str(next((time for time in (*times, created) if time), ""))
+
+
+def meant(seen: Seen, given: str) -> Kept:
+    """`active`, `candidate`, a hash, or the first digits of one that fit no other."""
+    known = ", ".join(each.hash for each in seen.kept) or "none"
+    if given in ("active", "candidate"):
+        hash = getattr(seen, given).get("revision")
+        if hash is None:
+            raise Unclear(f"{seen.name} has no {given} revision now; kept are: {known}")
+        found = [each for each in seen.kept if each.hash == hash]
+    else:
+        found = [each for each in seen.kept if given and each.hash.startswith(given)]
+    if not found:
+        raise Unclear(f"no revision {given!r} of {seen.name} is kept; kept are: {known}")
+    if len(found) > 1:
+        fit = ", ".join(each.hash for each in found)
+        raise Unclear(f"{given!r} fits several revisions, write more of it: {fit}")
+    return found[0]
+
+
+def short(commit: object) -> str:
+    return str(commit)[:COMMIT_DIGITS] if commit else "-"
+
+
+def age(since: object, now: datetime) -> str:
+    """As kubectl says it: the largest unit alone; nothing for no time."""
+    try:
+        seconds = int((now - datetime.fromisoformat(str(since))).total_seconds())
+    except (ValueError, TypeError):
+        return ""
+    for unit, size, above in (("d", 86400, 172800), ("h", 3600, 7200), ("m", 60, 120)):
+        if seconds >= above:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+def _is_of(uid: str, body: Object) -> bool:
+    owners = body["metadata"].get("ownerReferences") or ()
+    return any(owner["uid"] == uid for owner in owners)

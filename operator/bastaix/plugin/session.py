@@ -1,0 +1,202 @@
+"""The cluster as the plugin's user sees it: one look at a ModelDeployment, one write of a request.
+
+What keeps a user from an answer is told as a `Trouble`, in one line with what to do.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+
+from bastaix.api import names
+from bastaix.kube.cluster import Client, NoCluster
+from bastaix.plugin.asking import Asking
+from bastaix.plugin.seen import Object, Seen, kept, newest_first
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, SERVICE, Kind
+
+AGENT: Final = "kubectl-bastaix"
+MERGE_PATCH: Final = "application/merge-patch+json"
+EVENT: Final = Kind("", "v1", "events", "Event")
+"""Of the core group, which Kubernetes' own role `view` may read; they are the same objects."""
+ATTEMPTS: Final = 5
+PAGE: Final = 500
+MOST_NAMES: Final = 20
+
+
+class Trouble(Exception):
+    """Why there is no answer."""
+
+
+class Unreachable(Trouble):
+    """The API server does not answer; it may soon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """As the user said it; None: as the kubeconfig says."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+
+class Session:
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+
+    async def look(self, name: str, *, revisions: bool = True, events: bool = False) -> Seen:
+        """The object, and with it what is asked for."""
+        with self._told():
+            body = await self._read(name)
+            seen = Seen(body)
+            if revisions:
+                labelled = {"labelSelector": f"{names.NAME_LABEL}={name}"}
+                found = await self._list(CONTROLLERREVISION, labelled)
+                service = await self._service(name)
+                seen = Seen(body, kept(found, service, str(body["metadata"]["uid"])))
+            return Seen(body, seen.kept, await self._events(name)) if events else seen
+
+    async def ask(self, name: str, asking: Callable[[Seen], Asking]) -> Asking:
+        """Write what is found to be sensible, unless the spec changes meanwhile.
+
+        A status is written often during a rollout, and each time the decision is made anew on
+        what is there now; another generation is another spec, which the user has not seen.
+        """
+        generation = None
+        for _ in range(ATTEMPTS):
+            seen = await self.look(name)
+            if generation not in (None, seen.generation):
+                raise Trouble(
+                    f"the spec of {name} changed meanwhile (generation {generation} to"
+                    f" {seen.generation}): look at its status, then ask again"
+                )
+            generation, asked = seen.generation, asking(seen)
+            if await self._wrote(seen, asked.text):
+                return asked
+        raise Trouble(f"{name} is changed all the time, {ATTEMPTS} writes met a change: ask again")
+
+    async def _wrote(self, seen: Seen, text: str) -> bool:
+        """False: it is not any more what was seen."""
+        patch = {
+            "metadata": {
+                "resourceVersion": seen.body["metadata"]["resourceVersion"],
+                "annotations": {names.REQUEST_ANNOTATION: text},
+            }
+        }
+        with self._told():
+            try:
+                await self._client.request(
+                    "PATCH",
+                    MODELDEPLOYMENT.path(self._namespace, seen.name),
+                    patch,
+                    query={"fieldManager": AGENT},
+                    content_type=MERGE_PATCH,
+                )
+            except Refused as refused:
+                if refused.status == 409:
+                    return False
+                raise
+        return True
+
+    async def _read(self, name: str) -> Object:
+        try:
+            return await self._client.request("GET", MODELDEPLOYMENT.path(self._namespace, name))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            raise Trouble(await self._absent(name)) from refused
+
+    async def _absent(self, name: str) -> str:
+        """What there is instead."""
+        try:
+            items = await self._list(MODELDEPLOYMENT, {})
+        except Refused as refused:
+            if refused.status != 404:
+                return f"there is no ModelDeployment {name} in namespace {self._namespace}"
+            return (
+                "this cluster has no ModelDeployments: Bastaix is not installed there; is it the"
+                " right context? (--context)"
+            )
+        there = sorted(str(each["metadata"]["name"]) for each in items)
+        more = f" and {len(there) - MOST_NAMES} more" if len(there) > MOST_NAMES else ""
+        instead = f"it has {', '.join(there[:MOST_NAMES])}{more}" if there else "it has none"
+        return (
+            f"there is no ModelDeployment {name} in namespace {self._namespace}: {instead}"
+            " (-n chooses another namespace)"
+        )
+
+    async def _service(self, name: str) -> Object | None:
+        try:
+            path = SERVICE.path(self._namespace, names.service_name(name))
+            return await self._client.request("GET", path)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
+
+    async def _events(self, name: str) -> tuple[Object, ...] | None:
+        about = f"involvedObject.kind={names.KIND},involvedObject.name={name}"
+        try:
+            return newest_first(await self._list(EVENT, {"fieldSelector": about}))
+        except Refused as refused:
+            if refused.status != 403:
+                raise
+            return None
+
+    async def _list(self, kind: Kind, query: dict[str, str]) -> list[Any]:
+        items: list[Any] = []
+        query = {**query, "limit": str(PAGE)}
+        while True:
+            page = await self._client.request("GET", kind.path(self._namespace), query=query)
+            items += page["items"] or ()
+            more = page["metadata"].get("continue")
+            if not more:
+                return items
+            query["continue"] = more
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except Refused as refused:
+            raise Trouble(_refusal(refused, self._namespace)) from refused
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = str(error) or type(error).__name__
+            raise Unreachable(
+                f"no answer from the cluster at {self._client.server}: {why}"
+            ) from error
+
+
+def _refusal(refused: Refused, namespace: str) -> str:
+    if refused.status == 401:
+        return "the cluster does not accept your credential (401): log in to it again"
+    if refused.status == 403:
+        return (
+            f"you may not do this: {refused.message}. Reading takes the role `view` in namespace"
+            f" {namespace}, asking for something the role `edit`"
+        )
+    said = refused.message or refused.reason or "without a reason"
+    return f"the cluster refused it ({refused.status}): {said}"
+
+
+@asynccontextmanager
+async def opened(where: Where) -> AsyncIterator[Session]:
+    try:
+        client, namespace = await Client.login_as_user(
+            AGENT, kubeconfig=where.kubeconfig, context=where.context
+        )
+    except NoCluster as error:
+        raise Trouble(
+            f"{error}. Set KUBECONFIG, or give --kubeconfig FILE and --context NAME"
+        ) from error
+    try:
+        yield Session(client, where.namespace or namespace)
+    finally:
+        await client.close()
+        # a closed connection is told to its transport only when the loop runs once more
+        await asyncio.sleep(0)

@@ -1,0 +1,216 @@
+"""Which requests make sense when, what is written for them, and what is promised."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from bastaix.plugin.asking import Asking, Senseless, pause, promote, retry, rollback
+from bastaix.plugin.seen import Seen, Unclear
+from tests.unit.plugin.examples import (
+    ACTIVE,
+    BAD,
+    CANDIDATE,
+    FAILED,
+    GOOD,
+    OLD,
+    PROMOTED,
+    PROMOTED_BEFORE,
+    READY,
+    READY_SEEN,
+    body,
+    failed,
+    going,
+    seen,
+    trial,
+)
+
+PAUSING = {"rollout": {"pauseBeforePromotion": True}}
+back = partial(rollback, given=None)
+
+
+def to(given: str) -> Callable[[Seen], Asking]:
+    return partial(rollback, given=given)
+
+
+SUSPENDED = Seen(body(conditions=READY, spec={"suspend": True}))
+FIRST = seen(
+    body(conditions=going("LoadingModel", "it loads"), candidate={**CANDIDATE, "phase": "X"})
+)
+UNSEEN = trial("Paused", stalled=True, observed=6)
+ROLLED_BACK = seen(
+    body(
+        conditions=going("RolledBack", "as was asked for", "Stalled"),
+        active={**ACTIVE, "revision": OLD},
+        request=f"rollback:{OLD}@7",
+    )
+)
+RETURNING = seen(
+    body(
+        conditions=going("LoadingModel", "it loads"),
+        active=ACTIVE,
+        candidate={"revision": OLD, "phase": "LoadingModel"},
+        request=f"rollback:{OLD}@7",
+        spec=PAUSING,
+    )
+)
+ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
+
+
+@pytest.mark.parametrize(
+    ("asking", "given", "text"),
+    [
+        (promote, trial("Paused", stalled=True, spec=PAUSING), f"promote:{BAD}@7"),
+        (promote, trial("Evaluating", spec=PAUSING), f"promote:{BAD}@7"),
+        (promote, trial("Paused", stalled=True, request="pause@7"), f"promote:{BAD}@7"),
+        (pause, trial("Evaluating"), "pause@7"),
+        (pause, trial("Paused", spec=PAUSING, request=f"promote:{BAD}@7"), "pause@7"),
+        (pause, trial("LoadingModel", observed=6), "pause@7"),
+        (retry, failed(), "retry@7"),
+        (retry, ROLLED_BACK, "retry@7"),
+        (back, READY_SEEN, f"rollback:{OLD}@7"),
+        (back, trial("Evaluating"), f"rollback:{GOOD}@7"),
+        (back, trial("Held"), f"rollback:{GOOD}@7"),
+        (to("9f1"), trial("Evaluating"), f"rollback:{OLD}@7"),
+        (to("active"), trial("Evaluating"), f"rollback:{GOOD}@7"),
+    ],
+)
+def test_what_makes_sense_is_written(
+    asking: Callable[[Seen], Asking], given: Seen, text: str
+) -> None:
+    assert asking(given).text == text
+
+
+@pytest.mark.parametrize(
+    ("asking", "given", "why"),
+    [
+        (
+            promote,
+            READY_SEEN,
+            "no candidate of smollm2 waits for a promotion: revision 9f0c2d1a",
+        ),
+        (promote, UNSEEN, "the operator has not looked at generation 7 yet"),
+        (promote, trial("Held"), "has failed and is held; nothing is promoted past the gate"),
+        (promote, trial("Evaluating"), "gets the traffic by itself when it has passed the gate"),
+        (promote, FIRST, "gets the traffic by itself"),
+        (promote, RETURNING, "a return needs no promotion"),
+        (
+            promote,
+            trial("Evaluating", spec=PAUSING, request=f"promote:{BAD}@7"),
+            "the promotion of revision 77aa01bc has been asked for already",
+        ),
+        (pause, READY_SEEN, "no rollout of smollm2 is under way: revision 9f0c2d1a is active"),
+        (pause, FIRST, "the first revision is never paused"),
+        (pause, trial("Held"), "has failed and is held, off the traffic"),
+        (pause, trial("Evaluating", request="pause@7"), "paused already; `kubectl bastaix promote"),
+        (pause, trial("Evaluating", spec=PAUSING), "paused already"),
+        (pause, RETURNING, "a pause would undo that request"),
+        (retry, READY_SEEN, "nothing failed: revision 9f0c2d1a is active, Ready is True"),
+        (retry, trial("LoadingModel"), "no revision of this spec has failed: revision 9f0c2d1a"),
+        (
+            retry,
+            seen(body(conditions=going("InvalidSpec", "wrong", "Stalled"), active=ACTIVE)),
+            "a retry would find the same, so change the spec",
+        ),
+        (retry, failed(request="retry@7"), "revision 77aa01bc is being tried again already"),
+        (to(GOOD), READY_SEEN, "revision 9f0c2d1a is the active one already"),
+        (to(BAD), READY_SEEN, "revision 77aa01bc was never promoted, so it cannot be returned to"),
+        (back, ONLY_ONE, "there is none to return to"),
+        (back, RETURNING, "revision 9f1e0000 comes back already"),
+        (promote, SUSPENDED, "smollm2 is suspended: set spec.suspend to false first"),
+        (pause, SUSPENDED, "is suspended"),
+        (retry, SUSPENDED, "is suspended"),
+        (back, SUSPENDED, "is suspended"),
+    ],
+)
+def test_what_would_change_nothing_is_refused_with_what_would(
+    asking: Callable[[Seen], Asking], given: Seen, why: str
+) -> None:
+    with pytest.raises(Senseless) as error:
+        asking(given)
+    assert why in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_revision_that_is_not_kept_is_told_with_those_that_are() -> None:
+    with pytest.raises(Unclear, match="kept are: 77aa01bc, 9f0c2d1a, 9f1e0000"):
+        rollback(READY_SEEN, "abcd")
+
+
+@pytest.mark.parametrize(
+    ("request_before", "record_request", "text"),
+    [
+        (None, None, "retry@7"),
+        ("retry@6", None, "retry@7"),
+        ("pause@7", None, "retry@7"),
+        ("retry@7", "retry@7", "retry@7.2"),
+        ("retry@7.9", "retry@7.9", "retry@7.10"),
+        # another request stands there by now, but it failed under this one
+        ("pause@7", "retry@7.2", "retry@7.3"),
+        ("no request at all", None, "retry@7"),
+    ],
+)
+def test_a_request_is_never_written_twice_in_the_same_words(
+    request_before: str | None, record_request: str | None, text: str
+) -> None:
+    assert retry(failed(request_before, {**FAILED, "request": record_request})).text == text
+
+
+def test_without_a_name_rollback_goes_to_what_was_promoted_last_and_did_not_fail() -> None:
+    spoilt = {**PROMOTED, "outcome": "RolledBack", "promoted": "2026-01-02T00:00:00Z"}
+    given = seen(body(conditions=READY, active=ACTIVE), bad=spoilt, old=PROMOTED_BEFORE)
+    assert rollback(given, None).text == f"rollback:{OLD}@7"
+    named = rollback(given, BAD)
+    assert named.text == f"rollback:{BAD}@7"
+    assert "It failed when it was tried last" in named.promise
+
+
+@pytest.mark.parametrize(
+    ("asked", "promise"),
+    [
+        (
+            promote(trial("Paused", stalled=True, spec=PAUSING)),
+            "revision 77aa01bc (commit 0b1c2d3e4f50) gets the traffic now,"
+            " in the place of 9f0c2d1a",
+        ),
+        (
+            promote(trial("Evaluating", spec=PAUSING)),
+            "revision 77aa01bc (commit 0b1c2d3e4f50) gets the traffic when it has passed the gate"
+            " (now: Evaluating), in the place of 9f0c2d1a",
+        ),
+        (
+            retry(failed()),
+            "revision 77aa01bc (commit 0b1c2d3e4f50) is tried again;"
+            " it failed at 2026-01-02T11:48:00Z: EvaluationFailed",
+        ),
+        (
+            rollback(READY_SEEN, None),
+            "revision 9f1e0000 (commit aa00bb11cc22) becomes active again once it answers;"
+            " revision 9f0c2d1a serves until then; it stays until the spec changes,"
+            " or `kubectl bastaix retry`",
+        ),
+        (
+            rollback(trial("Evaluating"), None),
+            "candidate 77aa01bc is given up and revision 9f0c2d1a stays active,"
+            " until the spec changes, or `kubectl bastaix retry`",
+        ),
+    ],
+)
+def test_it_is_said_what_will_happen(asked: Asking, promise: str) -> None:
+    assert asked.promise == promise
+
+
+@pytest.mark.parametrize(
+    ("strategy", "had_no_room", "is_cost"),
+    [
+        ("Recreate", False, True),
+        ("Auto", True, True),
+        ("Auto", False, False),
+        ("BlueGreen", True, False),
+    ],
+)
+def test_the_cost_of_recreate_is_said(strategy: str, had_no_room: bool, is_cost: bool) -> None:
+    spec = {"rollout": {"strategy": strategy}}
+    old = {**PROMOTED_BEFORE, "recreate": had_no_room}
+    promise = back(seen(body(conditions=READY, active=ACTIVE, spec=spec), old=old)).promise
+    assert ("revision 9f0c2d1a goes first, and nothing serves meanwhile" in promise) is is_cost
