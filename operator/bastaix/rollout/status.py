@@ -33,7 +33,7 @@ def status(
         "observedGeneration": md.generation,
         "url": names.url(md.name, md.namespace),
         "conditions": _conditions(
-            md.status, md.generation, said, serving, _is_promoted(roles), now
+            md.status, md.generation, said, serving, _is_promoted(md, roles), now
         ),
         "active": None if md.spec.suspend else _active(md, observed, roles, now),
         "candidate": None if md.spec.suspend else _candidate(md, observed, roles, said),
@@ -67,8 +67,9 @@ def refused(body: Object, finding: Finding, now: datetime) -> dict[str, Any]:
     }
 
 
-def _is_promoted(roles: Roles) -> bool:
-    return roles.target is not None and roles.target.hash == roles.active
+def _is_promoted(md: ModelDeployment, roles: Roles) -> bool:
+    is_active = roles.target is not None and roles.target.hash == roles.active
+    return is_active and not md.spec.suspend
 
 
 def _conditions(

@@ -54,6 +54,7 @@ def test_promoted_says_whether_the_revision_of_the_spec_has_the_traffic() -> Non
     assert promoted(report(ANSWERING)) == "True/Promoted"
     assert promoted(report(scene())) == "False/StartingRay"
     assert promoted(report(ANSWERING, WAITING, None)) == "False/FetchingSource"
+    assert promoted(report(Observed(md_body=SUSPENDED, service=service()))) == "False/Suspended"
     unreadable = refused(body(), Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
     assert promoted(unreadable) == "False/InvalidSpec"
 
