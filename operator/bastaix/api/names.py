@@ -30,8 +30,6 @@ RECORDS_ANNOTATION: Final = f"{GROUP}/records"
 SINCE_ANNOTATION: Final = f"{GROUP}/since"
 PREVIOUS_ANNOTATION: Final = f"{GROUP}/previous"
 """On the stable Service, written with its selector: when it was turned, and from which revision."""
-EVALUATION_LABEL: Final = f"{GROUP}/evaluation"
-"""On evaluation Jobs and their Pods: the revision that they evaluate."""
 ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 """On artifacts, and on what names one: the first digits of its sha256."""
 
@@ -73,11 +71,6 @@ def service_name(name: str) -> str:
 def candidate_service_name(name: str, revision: str) -> str:
     """KubeRay's own Service of one revision's Pods."""
     return f"{rayservice_name(name, revision)}-serve-svc"
-
-
-def evaluation_name(name: str, revision: str) -> str:
-    """The Job that evaluates one revision."""
-    return f"{rayservice_name(name, revision)}-eval"
 
 
 def url(name: str, namespace: str) -> str:

@@ -39,7 +39,6 @@ class Observed:
     rayservices: tuple[Object, ...] = ()
     rayclusters: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
-    jobs: tuple[Object, ...] = ()
     service: Object | None = None
     controller_revisions: tuple[Object, ...] = ()
     kuberay: Literal["present", "missing"] = "present"

@@ -97,7 +97,7 @@ def scaling(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tu
 
 
 def stale(md: ModelDeployment, observed: Observed, roles: Roles) -> tuple[Object, ...]:
-    """The oldest renderings beyond the number that is kept, and Jobs of those that are gone."""
+    """The oldest renderings beyond the number that is kept."""
     needed = {roles.active, roles.wanted, roles.subject, roles.before, roles.turn.previous}
     old = [each for each in observed.controller_revisions if revision_of(each) not in needed]
     old.sort(key=creation, reverse=True)

@@ -79,7 +79,7 @@ def plan(
     """The steps from what is seen to what the spec asks for."""
     stale = children.stale(md, observed, roles)
     if md.spec.suspend:
-        return Plan(deletes=(*ours(md, (*observed.rayservices, *observed.jobs)), *stale))
+        return Plan(deletes=(*ours(md, observed.rayservices), *stale))
     if observed.kuberay == "missing":
         return _hindered(
             Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
@@ -129,7 +129,7 @@ def _move(
     live = observed.rayservice_of(roles.candidate)
     if roles.waits or not is_clear or live is None:
         return stay
-    verdict = gates.judge(md, observed, roles, None, now)
+    verdict = gates.judge(md, observed, roles, now)
     if verdict.step == "promote":
         return _promoted(md, observed, roles, stay, verdict, now)
     if verdict.step == "wait":

@@ -159,7 +159,6 @@ class Reconciler:
             rayservices=await self._cluster.owned(kinds.RAYSERVICE, name),
             rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
             pods=await self._cluster.owned(kinds.POD, name),
-            jobs=await self._cluster.owned(kinds.JOB, name),
             service=await self._cluster.read(
                 kinds.SERVICE, (md.namespace, names.service_name(md.name))
             ),

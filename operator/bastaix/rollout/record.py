@@ -42,11 +42,6 @@ class Record:
     """There was no room for it beside the active revision."""
     check: Mapping[str, Any] | None = None
     """The check that it answered last, in the form of the spec."""
-    evaluation: Mapping[str, Any] | None = None
-    evaluated: str | None = None
-    """Key of what was evaluated, and how."""
-    attempts: int = 0
-    """Evaluations that ended in an error, in a row."""
 
     @property
     def failed(self) -> bool:
@@ -71,7 +66,6 @@ class Record:
             generation=generation,
             request=request,
             failures=self.failures + 1 if again else 1,
-            attempts=0,
         )
 
     def tried_again(self) -> "Record":
@@ -82,8 +76,7 @@ class Record:
 
     def turned_to(self, since: str) -> "Record":
         """Promoted: what was wrong before counts no more."""
-        kept = {"check": self.check, "evaluation": self.evaluation, "evaluated": self.evaluated}
-        return Record(outcome="Promoted", at=since, promoted=since, **kept)  # type: ignore[arg-type]
+        return Record(outcome="Promoted", at=since, promoted=since, check=self.check)
 
 
 def read(service: Mapping[str, Any] | None) -> dict[str, Record]:
