@@ -64,7 +64,7 @@ def test_kubectl_wait_understands_its_conditions(echo: Deployed) -> None:
     )
     found = steps.conditions(echo.read())
     true = {kind for kind in found if found[kind]["status"] == "True"}
-    assert true == {"Ready", "Serving", "SourceVerified"}
+    assert true == {"Ready", "Serving", "Promoted", "SourceVerified"}
 
 
 def test_every_container_is_restricted_and_runs_as_uid_1000(echo: Deployed) -> None:

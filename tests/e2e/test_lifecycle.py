@@ -65,13 +65,17 @@ def test_a_change_of_arguments_makes_a_new_revision_that_answers(
     deployed = fresh_echo
     first = deployed.wait_ready()["status"]["active"]["revision"]
 
-    deployed.patch({"model": {"id": "echo-2"}})
+    deployed.patch({"model": {"id": "echo-2"}, "rollout": {"drainSeconds": 1, "bakeSeconds": 1}})
     second = deployed.wait_ready()["status"]["active"]["revision"]
 
     assert second != first
-    assert [item["metadata"]["name"] for item in deployed.listed("rayservices")] == [
-        f"{deployed.name}-{second}"
-    ]
+    deployed.wait(
+        "the old RayService to be gone",
+        lambda: (
+            [item["metadata"]["name"] for item in deployed.listed("rayservices")]
+            == [f"{deployed.name}-{second}"]
+        ),
+    )
     assert "hello" in steps.text(steps.ask(deployed.address, "echo-2", "hello"))
 
 
