@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -28,12 +29,17 @@ from bastaix.source.cluster import Credential
 from bastaix.source.controller import Controller
 from bastaix.source.policy import Policy
 from bastaix.source.retries import Retries
+from bastaix.source.turns import Turns
 
 BEYOND_FETCHING: Final = 60.0
 """Seconds for all but the fetching: unpacking, checking, and the API server."""
 TURN_SECONDS: Final = 30.0
 """More for each worker, since two archives at most are opened at once."""
 
+OF_NAMESPACE: Final = 2
+"""Sources of one namespace that are fetched at once."""
+SPARE: Final = 2
+"""Workers that are left for looks, however many sources are being fetched."""
 BEYOND_DEADLINE: Final = 30.0
 WORKSHOP: Final = "bastaix-source-"
 
@@ -55,6 +61,7 @@ async def run(settings: SourceSettings) -> None:
 
 async def _run(settings: SourceSettings, client: Client, work: Path, stop: running.Stop) -> None:
     metrics, index = SourceMetrics(), Index()
+    crew = replace(settings, workers=settings.workers + SPARE)
     cluster = KubeCluster(client, index, metrics.wrote, names.SOURCE_FIELD_MANAGER)
     controller = Controller(
         cluster,
@@ -62,12 +69,13 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         Pipeline(settings.policy, metrics.fetched),
         metrics,
         Retries(time.monotonic, Random()),
+        Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
         work=work,
         keep_seconds=settings.keep_seconds,
         now=running.now,
         clock=time.monotonic,
     )
-    deadline = settings.policy.seconds + BEYOND_FETCHING + settings.workers * TURN_SECONDS
+    deadline = settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
         controller.reconcile, random=Random(), watcher=metrics, deadline=deadline
     )
@@ -77,7 +85,7 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
     )
     # each worker may fetch for so long; only what lasts longer is a standstill
     patience = deadline + BEYOND_DEADLINE
-    await running.run(settings, queue, informer, metrics, stop, stuck_seconds=patience)
+    await running.run(crew, queue, informer, metrics, stop, stuck_seconds=patience)
 
 
 class Pipeline:

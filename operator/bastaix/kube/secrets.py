@@ -58,7 +58,7 @@ class KubeSecrets:
             return False
         return True
 
-    async def annotate(self, name: Name, annotations: Mapping[str, str]) -> None:
+    async def annotate(self, name: Name, annotations: Mapping[str, str | None]) -> None:
         self._count(SECRET.name, "patch")
         await self._client.request(
             "PATCH",

@@ -41,7 +41,8 @@ class Secrets(Protocol):
     async def create(self, manifest: Mapping[str, Any]) -> bool:
         """False: there is one of this name already."""
 
-    async def annotate(self, name: Name, annotations: Mapping[str, str]) -> None: ...
+    async def annotate(self, name: Name, annotations: Mapping[str, str | None]) -> None:
+        """Set these; None takes one away."""
 
     async def delete(self, metadata: Metadata) -> None:
         """Delete this very Secret; that it is gone already, or replaced, is no error."""

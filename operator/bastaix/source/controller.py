@@ -12,26 +12,28 @@ import asyncio
 import errno
 import logging
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.errors import Stalled
+from bastaix.api.conditions import timestamp
+from bastaix.api.errors import Stalled, Waiting
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.text import shortened
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT
-from bastaix.source import verdicts
+from bastaix.source import hosts, verdicts
 from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
 from bastaix.source.failure import SourceFailure
 from bastaix.source.keeping import Artifacts
 from bastaix.source.retries import Failed, Retries
+from bastaix.source.turns import Turns
 
 PROGRESS_SECONDS: Final = 1.0
 """What takes longer is told of while it goes on."""
@@ -42,8 +44,8 @@ TRANSIENT: Final = frozenset({409, 429, 500, 502, 503, 504})
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.EAGAIN})
 """No disk, memory, files or processes left to work with."""
 
-Case = tuple[int, str, str]
-"""Generation, verification key and version of the credential: all that a verdict depends on."""
+Case = tuple[str, str, str]
+"""Verification key, name and version of the credential: all that a verdict depends on."""
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Controller:
         code: Code,
         tally: Tally,
         retries: Retries,
+        turns: Turns,
         *,
         work: Path,
         keep_seconds: float,
@@ -72,6 +75,7 @@ class Controller:
         self._code = code
         self._tally = tally
         self._retries = retries
+        self._turns = turns
         self._artifacts = Artifacts(secrets, keep_seconds=keep_seconds, now=now, clock=clock)
         self._work = work
         self._progress = progress_seconds
@@ -87,15 +91,15 @@ class Controller:
         key = verification_key(md.spec)
         if key is None:
             await self._report(md, verdicts.in_image(md, self._now()))
-            await self._artifacts.collect(md, None)
+            await self._collect(md, None)
             return None
         digest = verdicts.last_source(md).get("digest")
-        if verdicts.is_verified(md, key) and digest and await self._artifacts.exists(md, digest):
+        if verdicts.is_verified(md, key) and digest and await self._exists(md, digest):
             self._retries.forget(name)
             await self._report(md, verdicts.still_verified(md, self._now()))
-            await self._artifacts.collect(md, digest)
+            await self._collect(md, digest)
             return None
-        case = (md.generation, key, await self._version(md))
+        case = (key, md.spec.source.secret or "", await self._version(md))
         failed = self._retries.recall(name, case)
         if failed is None:
             return await self._attempt(md, case)
@@ -114,6 +118,21 @@ class Controller:
             return ModelDeployment.from_body(body)
         except Stalled:
             return None
+
+    async def _exists(self, md: ModelDeployment, digest: str) -> bool:
+        try:
+            return await self._artifacts.exists(md, digest)
+        except Refused as refusal:
+            if refusal.status in TRANSIENT:
+                raise
+            return False  # what follows is refused as well, and then it is said
+
+    async def _collect(self, md: ModelDeployment, digest: str | None) -> None:
+        """What stays too long hurts nobody, so that it does is no verdict."""
+        try:
+            await self._artifacts.collect(md, digest)
+        except Refused as refusal:
+            logger.warning("%s/%s: old artifacts stay: %s", md.namespace, md.name, refusal)
 
     async def _version(self, md: ModelDeployment) -> str:
         """Of the credential Secret; it is asked before the Secret is read, and so never newer."""
@@ -135,9 +154,12 @@ class Controller:
             md = await self._refreshed(md)
         except Superseded:
             return 0.0
+        except Waiting as waiting:
+            await self._report_progress(md, waiting.message)
+            return waiting.after
         if isinstance(verdict, Artifact):
             self._retries.forget((md.namespace, md.name))
-            await self._report(md, verdicts.verified(md, case[1], verdict, self._now()))
+            await self._report(md, verdicts.verified(md, case[0], verdict, self._now()))
             self._count(md, reasons.VERIFIED, began)
             return None
         await self._report(md, verdicts.failed(md, verdict.finding, self._now()))
@@ -146,7 +168,7 @@ class Controller:
 
     async def _verdict(self, md: ModelDeployment, case: Case) -> Artifact | Failed:
         try:
-            return await self._telling(md, self._obtain(md))
+            return await self._telling(md, self._obtain(md, case))
         except SourceFailure as failure:
             return self._retries.remember((md.namespace, md.name), case, failure)
         except Refused as refusal:
@@ -162,10 +184,10 @@ class Controller:
             cut = SourceFailure(reasons.SOURCE_INTERRUPTED, message)
             return self._retries.remember((md.namespace, md.name), case, cut)
 
-    async def _obtain(self, md: ModelDeployment) -> Artifact:
+    async def _obtain(self, md: ModelDeployment, case: Case) -> Artifact:
         """The artifact, checked and kept: of what is held, else of what is fetched."""
         content, spec = content_key(md.spec.source) or "", md.spec
-        held = await self._artifacts.find(md, content)
+        held = await self._artifacts.take(md, content)
         if held is not None:
             try:
                 return await self._code.recheck(held.data, spec)
@@ -173,11 +195,32 @@ class Controller:
                 if failure.reason != reasons.DIGEST_MISMATCH:
                     raise
                 # packed by an older version, or by somebody else: then what the host has counts
-        credential = await self._credential(md)
-        with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
-            artifact = await self._code.verified(spec, credential, Path(folder))
+        artifact = await self._fetched(md, case)
         await self._artifacts.keep(md, content, artifact)
         return artifact
+
+    async def _fetched(self, md: ModelDeployment, case: Case) -> Artifact:
+        """Waiting when it is not its turn."""
+        host = hosts.named(md.spec.source)
+        asker = (md.namespace, host, *case[1:])
+        self._demand_no_pause(host, asker)
+        with (
+            self._turns.taken(md.namespace),
+            tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder,
+        ):
+            credential = await self._credential(md)
+            try:
+                return await self._code.verified(md.spec, credential, Path(folder))
+            except SourceFailure as failure:
+                self._retries.pause(asker, failure)
+                raise
+
+    def _demand_no_pause(self, host: str, asker: Hashable) -> None:
+        left = self._retries.pause_left(asker)
+        if left > 0:
+            when = timestamp(self._now() + timedelta(seconds=left))
+            message = f"{host} wants fewer requests; the next try is after {when}"
+            raise SourceFailure(reasons.SOURCE_RATE_LIMITED, message, after=left)
 
     async def _credential(self, md: ModelDeployment) -> Credential | None:
         secret = md.spec.source.secret
@@ -195,9 +238,8 @@ class Controller:
         task = asyncio.create_task(work)
         try:
             await asyncio.wait({task}, timeout=self._progress)
-            progress = None if task.done() else verdicts.fetching(md, self._now())
-            if progress is not None:
-                await self._report(md, progress)
+            if not task.done():
+                await self._report_progress(md, reasons.FETCHING_SOURCE.meaning)
             while not task.done():
                 await self._demand_wanted(md)
                 await asyncio.wait({task}, timeout=self._progress)
@@ -241,6 +283,11 @@ class Controller:
             "status": wanted,
         }
         await self._cluster.apply_status(MODELDEPLOYMENT, manifest)
+
+    async def _report_progress(self, md: ModelDeployment, message: str) -> None:
+        progress = verdicts.fetching(md, self._now(), message)
+        if progress is not None:
+            await self._report(md, progress)
 
     def _next_look(self, md: ModelDeployment, failed: Failed) -> float | None:
         """When to try again, or before that, whether the credential has changed."""

@@ -8,11 +8,14 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from bastaix.api import reasons
 from bastaix.source.failure import SourceFailure
 
 Secret = Mapping[str, bytes]
+
+_HTTPS: Final = ":443"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,8 @@ class Credential:
 
     secret: str = field(repr=False)
     user: str | None = field(default=None, repr=False)
+    tls_only: bool = False
+    """The Secret lists the host with the port of https, and so not for any other scheme."""
 
     def authorization(self, scheme: str) -> str:
         """The header's value; `scheme` is the host's word before a token."""
@@ -40,11 +45,15 @@ class Keys:
 
 def read(data: Secret, host: str) -> Credential:
     """The credential for a host, which is `name`, or `name:port` if the port is unusual."""
-    _allow(data, host)
+    tls_only = _allow(data, host)
     if "token" in data:
-        return Credential(secret=_text(data, "token"))
+        return Credential(secret=_text(data, "token"), tls_only=tls_only)
     if "password" in data:
-        return Credential(user=_text(data, "username", empty=True), secret=_text(data, "password"))
+        return Credential(
+            user=_text(data, "username", empty=True),
+            secret=_text(data, "password"),
+            tls_only=tls_only,
+        )
     raise SourceFailure(
         reasons.SECRET_KEY_MISSING,
         f"for {host} the Secret needs the key `token`, or `username` and `password`",
@@ -60,15 +69,17 @@ def read_keys(data: Secret, host: str) -> Keys:
     )
 
 
-def _allow(data: Secret, host: str) -> None:
-    listed = [
-        each.removesuffix(":443") for each in re.split(r"[\s,]+", _text(data, "hosts").lower())
-    ]
-    if host.lower() not in listed:
-        raise SourceFailure(
-            reasons.SECRET_HOST_NOT_ALLOWED,
-            f"the Secret's key `hosts` does not list {host}, so nothing was sent there",
-        )
+def _allow(data: Secret, host: str) -> bool:
+    """Whether it is for TLS alone."""
+    host, listed = host.lower(), re.split(r"[\s,]+", _text(data, "hosts").lower())
+    if host in listed and not host.endswith(_HTTPS):
+        return False
+    if f"{host}{_HTTPS}" in listed:
+        return True
+    raise SourceFailure(
+        reasons.SECRET_HOST_NOT_ALLOWED,
+        f"the Secret's key `hosts` does not list {host}, so nothing was sent there",
+    )
 
 
 def _text(data: Secret, key: str, *, empty: bool = False) -> str:

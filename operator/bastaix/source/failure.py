@@ -5,7 +5,11 @@ from bastaix.api.reasons import Reason
 
 
 class SourceFailure(Hindrance):
-    """The message is one line for a status: never a credential, never what a host has said."""
+    """The message is one line for a status: never a credential, never what a host has said.
+
+    But for the host that a redirect leads to, which `hops` has checked, as without it nobody
+    could allow it.
+    """
 
     def __init__(self, reason: Reason, message: str, *, after: float | None = None) -> None:
         super().__init__(reason, message)

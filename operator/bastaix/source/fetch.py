@@ -69,10 +69,13 @@ class _Trip:
         self._policy = policy
         self._resolver = resolver
         self._context = transport.trust(policy.ca_file)
-        self._first = self.url = URL(address.url(credential is not None))
+        self.url = URL(address.url(credential is not None))
+        self._home = self.url.origin()
+        self._was_away = False
 
     async def run(self, into: Path) -> Fetched:
         hops.check(self.url, self._policy)
+        self._demand_tls()
         for _ in range(self._policy.redirects + 1):
             async with transport.asked(
                 self.url, self._headers(), self._policy, self._context, self._resolver
@@ -85,8 +88,21 @@ class _Trip:
             f"{self._address.what}: more than {self._policy.redirects} redirects",
         )
 
+    def _demand_tls(self) -> None:
+        if (
+            self._credential is not None
+            and self._credential.tls_only
+            and self._home.scheme != "https"
+        ):
+            raise SourceFailure(
+                reasons.SECRET_HOST_NOT_ALLOWED,
+                f"the Secret's key `hosts` lists {self._address.secret_host} with the port of"
+                " https alone, so nothing was sent there without TLS",
+            )
+
     def _headers(self) -> Mapping[str, str]:
-        if self._credential is None or self.url.origin() != self._first.origin():
+        """Once away from home, the way back is somebody else's choice too."""
+        if self._credential is None or self._was_away:
             return HEADERS
         scheme = self._address.kind.scheme
         return {**HEADERS, "Authorization": self._credential.authorization(scheme)}
@@ -112,15 +128,18 @@ class _Trip:
             raise refusals.unauthorized(self._address, answer)
         hops.check(target, self._policy, came_from=self.url)
         self.url = target
+        self._was_away |= target.origin() != self._home
 
     async def _land(self, response: aiohttp.ClientResponse, into: Path) -> Fetched:
-        limit = self._policy.max_bytes
+        limit, clock = self._policy.max_bytes, asyncio.get_running_loop().time
+        began = clock()
         with _Landing(into) as landing:
             self._fits(response.content_length or 0, limit)
             async for chunk in response.content.iter_chunked(transport.CHUNK):
                 self._fits(landing.bytes + len(chunk), limit)
                 landing.take(chunk)
                 self._is_zip(landing, response)
+                self._is_fast(landing.bytes, clock() - began)
             if landing.bytes < len(_ZIP):
                 raise self._no_archive("nothing")
             return landing.fetched()
@@ -130,6 +149,16 @@ class _Trip:
             raise SourceFailure(
                 reasons.SOURCE_TOO_LARGE,
                 f"{self._address.what}: the archive is over {limit:,} bytes as it comes",
+            )
+
+    def _is_fast(self, size: int, seconds: float) -> None:
+        """Nothing that drips holds a place for as long as an archive may take."""
+        least = self._policy.least_bytes_per_second
+        if seconds > self._policy.grace_seconds and size < least * seconds:
+            raise SourceFailure(
+                reasons.SOURCE_UNREACHABLE,
+                f"{self._address.what}: {netloc(self.url)} sends less than {least:,.0f} bytes"
+                " a second",
             )
 
     def _is_zip(self, landing: "_Landing", response: aiohttp.ClientResponse) -> None:

@@ -5,6 +5,9 @@ controller ask what only it can reach. What is allowed beyond public hosts over 
 policy alone, which whoever installed the chart has written.
 """
 
+import re
+from typing import Final
+
 from yarl import URL
 
 from bastaix.api import reasons
@@ -14,6 +17,9 @@ from bastaix.source.hosts import PUBLIC
 from bastaix.source.locations import netloc
 from bastaix.source.policy import HostRule, Policy
 
+_HOST: Final = re.compile(r"[a-z0-9._:-]{1,253}", re.IGNORECASE)
+"""Names and addresses: what a host has made up stands in a message only if it is such."""
+
 
 def rule(url: URL, policy: Policy) -> HostRule:
     return policy.hosts.get(netloc(url), HostRule())
@@ -21,18 +27,22 @@ def rule(url: URL, policy: Policy) -> HostRule:
 
 def check(url: URL, policy: Policy, *, came_from: URL | None = None) -> None:
     """SourceForbidden if the URL may not be asked; its name's addresses are checked later."""
-    host, allowed = netloc(url), rule(url, policy)
-    way = f"{netloc(came_from)} redirects to {host}" if came_from is not None else host
-    if came_from is not None and came_from.scheme == "https" != url.scheme:
-        raise forbidden(f"{way} without TLS, which is never followed")
+    to = f"{netloc(came_from)} redirects to " if came_from is not None else ""
     if url.scheme not in ("https", "http") or not url.host:
-        raise forbidden(f"{way}, which is no https URL")
+        raise SourceFailure(reasons.SOURCE_FORBIDDEN, f"{to}an address that is no https URL")
+    if not _HOST.fullmatch(url.raw_host or ""):
+        raise SourceFailure(reasons.SOURCE_FORBIDDEN, f"{to}a name that no host can have")
+    host, allowed = netloc(url), rule(url, policy)
+    way = f"{to}{host}"
+    if came_from is not None and came_from.scheme == "https" != url.scheme:
+        message = f"{way} without TLS, which is never followed"
+        raise SourceFailure(reasons.SOURCE_FORBIDDEN, message)
     if url.scheme == "http" and not allowed.http:
-        raise forbidden(f"{way} without TLS, which is not allowed for it")
+        raise _forbidden(f"{way} without TLS, which is not allowed for it")
     if host not in policy.hosts and not url.is_default_port():
-        raise forbidden(f"{way}, a port that is not allowed")
+        raise _forbidden(f"{way}, a port that is not allowed")
     if policy.proxy is not None and host not in policy.hosts and host not in PUBLIC:
-        raise forbidden(f"{way}, which is neither well-known nor listed, as the proxy requires")
+        raise _forbidden(f"{way}, which is neither well-known nor listed, as the proxy requires")
     literal = addresses.is_literal(url.host)
     if literal and not allowed.private and not addresses.is_public(url.host):
         raise not_public(host)
@@ -44,10 +54,11 @@ def proxy(url: URL, policy: Policy) -> str | None:
 
 
 def not_public(host: str) -> SourceFailure:
-    return forbidden(f"{host} is at an address that is not public")
+    return _forbidden(f"{host} is at an address that is not public")
 
 
-def forbidden(message: str) -> SourceFailure:
+def _forbidden(message: str) -> SourceFailure:
+    """For what a rule of the chart could allow."""
     return SourceFailure(
         reasons.SOURCE_FORBIDDEN, f"{message} (the chart's value source.allowedHosts can allow it)"
     )

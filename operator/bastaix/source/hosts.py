@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Reason
-from bastaix.api.v1alpha1 import Archive, Git
+from bastaix.api.v1alpha1 import Archive, Git, Source
 from bastaix.source.failure import SourceFailure
 from bastaix.source.locations import Repository, expanded, netloc, parsed, plain
 
@@ -177,6 +177,16 @@ def archive_address(archive: Archive) -> Address:
         secret_host=netloc(url),
         kind=_FILE,
     )
+
+
+def named(source: Source) -> str:
+    """The host that the user wrote; for an object its scheme, as the chart says the rest."""
+    if source.git is not None:
+        return address(source.git).secret_host
+    if source.archive is None:
+        raise ValueError("a source in the image has no host")
+    scheme = source.archive.url.partition("://")[0]
+    return f"{scheme}://" if scheme in ("s3", "gs") else archive_address(source.archive).secret_host
 
 
 def _need_hex(text: str, lengths: tuple[int, ...], complaint: str) -> None:

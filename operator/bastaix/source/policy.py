@@ -31,4 +31,10 @@ class Policy:
     """For one archive, redirects and all."""
     connect_seconds: float = 15.0
     """Of these, for one connection with its TLS."""
+    silence_seconds: float = 60.0
+    """Of these, for the next thing that a host says; some begin to pack only when asked."""
+    least_bytes_per_second: float = 8 * 1024
+    """On average, from the first byte of the archive on."""
+    grace_seconds: float = 30.0
+    """Before that average is looked at."""
     redirects: int = 5

@@ -34,6 +34,7 @@ class Retries:
         self._clock = clock
         self._random = random
         self._by_name: dict[Name, Failed] = {}
+        self._pauses: dict[Hashable, float] = {}
 
     def recall(self, name: Name, case: Hashable) -> Failed | None:
         """The failure that still counts: of this case, and not yet to be tried again."""
@@ -49,6 +50,16 @@ class Retries:
         self._by_name[name] = Failed(case=case, finding=failure.finding, due=due, count=count)
         return self._by_name[name]
 
+    def pause(self, asker: Hashable, failure: SourceFailure) -> None:
+        """A host's wish holds for all that this asker may want of it, whatever changes there."""
+        now = self._clock()
+        self._pauses = {key: until for key, until in self._pauses.items() if until > now}
+        if failure.after is not None:
+            self._pauses[asker] = now + _bounded(failure.after)
+
+    def pause_left(self, asker: Hashable) -> float:
+        return max(0.0, self._pauses.get(asker, 0.0) - self._clock())
+
     def forget(self, name: Name) -> None:
         self._by_name.pop(name, None)
 
@@ -61,7 +72,10 @@ class Retries:
             return inf
         if failure.after is not None:
             # never before the host said so, and not all at the same moment
-            wish = min(max(failure.after, 1.0), LONGEST_WISH)
-            return wish * self._random.uniform(1, 1 + JITTER)
+            return _bounded(failure.after) * self._random.uniform(1, 1 + JITTER)
         delay = min(LAST_SECONDS / (1 + JITTER), FIRST_SECONDS * 2.0 ** min(count - 1, 20))
         return delay * self._random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def _bounded(wish: float) -> float:
+    return min(max(wish, 1.0), LONGEST_WISH)

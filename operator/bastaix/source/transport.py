@@ -73,7 +73,9 @@ async def asked(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
-                total=policy.seconds, sock_connect=policy.connect_seconds
+                total=policy.seconds,
+                sock_connect=policy.connect_seconds,
+                sock_read=policy.silence_seconds,
             ),
             auto_decompress=False,
             trust_env=False,
@@ -96,6 +98,8 @@ def trouble(error: Exception, url: URL, policy: Policy) -> str:
     match error:
         case aiohttp.ConnectionTimeoutError():
             return f"{host} takes no connection within {policy.connect_seconds:.0f} s"
+        case aiohttp.SocketTimeoutError():
+            return f"{host} said nothing for {policy.silence_seconds:.0f} s"
         case asyncio.TimeoutError():
             return f"{host} was not done within {policy.seconds:.0f} s"
         case aiohttp.ClientConnectorCertificateError():

@@ -46,13 +46,13 @@ def failed(md: ModelDeployment, finding: Finding, now: datetime) -> Status:
     }
 
 
-def fetching(md: ModelDeployment, now: datetime) -> Status | None:
+def fetching(md: ModelDeployment, now: datetime, message: str) -> Status | None:
     """None: what stands there is about this generation, and says more."""
-    before = _condition(md)
-    if before.get("observedGeneration") == md.generation:
+    before, reason = _condition(md), reasons.FETCHING_SOURCE
+    current = before.get("observedGeneration") == md.generation
+    if current and before.get("reason") != reason.name:
         return None
-    reason = reasons.FETCHING_SOURCE
-    return {**_last_source(md), **_said(md, "Unknown", reason, reason.meaning, now)}
+    return {**_last_source(md), **_said(md, "Unknown", reason, message, now)}
 
 
 def still_verified(md: ModelDeployment, now: datetime) -> Status:

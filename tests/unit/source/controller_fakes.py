@@ -93,6 +93,10 @@ class FakeSecrets:
     """What the next create is answered with."""
     forbidden: Refused | None = None
     """What it is answered with to look at a credential or an artifact."""
+    unlisted: Refused | None = None
+    """What it is answered with to list artifacts."""
+    unmarked: Refused | None = None
+    """What it is answered with to annotate one."""
     _version: int = 0
 
     def put(
@@ -122,6 +126,8 @@ class FakeSecrets:
         return self.data_of(name[1]) if name in self.manifests else None
 
     async def artifacts(self, owner: Name) -> list[Mapping[str, Any]]:
+        if self.unlisted is not None:
+            raise self.unlisted
         labelled = [each["metadata"] for each in self.manifests.values()]
         return [
             copy.deepcopy(each)
@@ -143,10 +149,16 @@ class FakeSecrets:
         self._store(manifest)
         return True
 
-    async def annotate(self, name: Name, annotations: Mapping[str, str]) -> None:
+    async def annotate(self, name: Name, annotations: Mapping[str, str | None]) -> None:
+        """As with a merge patch."""
+        if self.unmarked is not None:
+            raise self.unmarked
         self.writes.append("annotate")
         manifest = self.manifests[name]
-        manifest["metadata"].setdefault("annotations", {}).update(annotations)
+        merged = {**manifest["metadata"].get("annotations", {}), **annotations}
+        manifest["metadata"]["annotations"] = {
+            key: value for key, value in merged.items() if value is not None
+        }
         self._store(manifest)
 
     async def delete(self, metadata: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from bastaix.reconcile.cluster import Refused
 from bastaix.source.controller import Controller
 from bastaix.source.failure import SourceFailure
 from bastaix.source.retries import Retries
+from bastaix.source.turns import Turns
 from tests.unit.bodies import body, with_field
 from tests.unit.source.controller_fakes import (
     CODE,
@@ -49,6 +50,7 @@ class Story:
 
     def start(self) -> None:
         """Another process, that remembers nothing."""
+        self.turns = Turns(at_once=4, of_namespace=2)
         retries = Retries(self.ticks.clock, Random(1))
         self.controller = Controller(
             self.cluster,
@@ -56,6 +58,7 @@ class Story:
             self.code,
             self.verdicts,
             retries,
+            self.turns,
             work=self.work,
             keep_seconds=600,
             now=self.ticks.now,
@@ -129,7 +132,8 @@ async def test_the_artifact_is_immutable_labelled_and_belongs_to_the_modeldeploy
     assert metadata["labels"][names.ARTIFACT_LABEL] == digest_of(CODE)[7:15]
     md = ModelDeployment.from_body(story.cluster.body)
     key = content_key(md.spec.source)
-    assert metadata["annotations"] == {f"serving.bastaix.dev/source-{key}": md.spec.source.commit}
+    noted = f"{md.spec.source.commit} 2026-01-01T12:00:00Z"
+    assert metadata["annotations"] == {f"serving.bastaix.dev/source-{key}": noted}
     assert list(manifest["data"]) == [f"{digest_of(CODE)[7:]}.zip"]
 
 
@@ -225,6 +229,40 @@ async def test_another_commit_with_the_same_content_shares_the_artifact(story: S
     manifest = story.artifact()
     assert manifest is not None
     assert len(manifest["metadata"]["annotations"]) == 2
+    assert story.verdict == ("True", "Verified")
+    assert story.cluster.status["source"]["commit"] == OTHER_COMMIT
+
+
+async def test_of_all_that_gave_an_artifact_the_latest_are_noted(story: Story) -> None:
+    """The API server takes no more than 256 KiB of annotations."""
+    for number in range(120):
+        story.ticks.forward(1)
+        story.change("source.git.commit", f"{number:040x}")
+        await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    noted = {text.partition(" ")[0] for text in manifest["metadata"]["annotations"].values()}
+    assert noted == {f"{number:040x}" for number in range(20, 120)}
+
+
+async def test_annotations_of_others_stay_as_they_are(story: Story) -> None:
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    manifest["metadata"]["annotations"]["theirs"] = "1"
+    for number in range(120):
+        story.change("source.git.commit", f"{number:040x}")
+        await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    assert manifest["metadata"]["annotations"]["theirs"] == "1"
+
+
+async def test_code_is_verified_though_its_artifact_cannot_be_annotated(story: Story) -> None:
+    await story.look()
+    story.secrets.unmarked = Refused(422, "Invalid", "metadata.annotations: Too long")
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
     assert story.verdict == ("True", "Verified")
     assert story.cluster.status["source"]["commit"] == OTHER_COMMIT
 
@@ -333,6 +371,50 @@ async def test_a_young_artifact_stays_though_nothing_names_it_yet(story: Story) 
         story.ticks.forward(299)
 
 
+async def test_an_artifact_that_is_asked_for_again_is_young_again(story: Story) -> None:
+    first = body()["spec"]["source"]["git"]["commit"]
+    await story.look()
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.ticks.forward(10_000)
+    story.change("source.git.commit", first)
+    await story.look()
+    story.ticks.forward(301)
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    await story.look()
+    assert story.artifact(CODE) is not None, "the operator may be about to use it"
+    story.ticks.forward(301)
+    await story.look()
+    assert story.artifact(CODE) is None
+
+
+async def test_what_somebody_wrote_into_an_annotation_is_no_bug(story: Story) -> None:
+    await story.look()
+    manifest = story.artifact()
+    assert manifest is not None
+    annotations = manifest["metadata"]["annotations"]
+    for number, text in enumerate(["", "x", "x 2026-01-01", "x 99999"]):
+        annotations[f"serving.bastaix.dev/source-{number}"] = text
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.ticks.forward(601)
+    await story.look()
+    assert story.artifact(CODE) is None
+
+
+async def test_that_old_artifacts_cannot_be_removed_is_logged_and_no_verdict(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    await story.look()
+    story.secrets.unlisted = Refused(403, "Forbidden", "cannot list resource secrets")
+    assert await story.look() is None
+    assert story.verdict == ("True", "Verified")
+    assert "cannot list resource secrets" in caplog.text
+
+
 async def test_what_is_verified_stays_while_something_newer_fails(story: Story) -> None:
     await story.look()
     story.code.failure = fails(reasons.SOURCE_NOT_FOUND)
@@ -399,6 +481,53 @@ async def test_a_host_that_names_a_time_is_left_alone_until_then(story: Story) -
     assert 1800 <= after <= 1800 * 1.2
 
 
+async def test_a_change_that_says_nothing_new_of_the_source_brings_no_try(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_RATE_LIMITED, after=1800)
+    await story.look()
+    for replicas in (3, 4, 5):
+        story.change("scaling", {"maxReplicas": replicas})
+        await story.look()
+    assert story.code.fetches == 1
+    assert story.verdict == ("False", "SourceRateLimited")
+    assert story.condition["observedGeneration"] == 4
+
+
+async def test_a_hosts_pause_holds_for_another_commit_too(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_RATE_LIMITED, after=1800)
+    await story.look()
+    story.code.failure = None
+    for commit in (OTHER_COMMIT, "c" * 40):
+        story.ticks.forward(100)
+        story.change("source.git.commit", commit)
+        after = await story.look()
+    assert story.code.fetches == 1
+    assert story.verdict == ("False", "SourceRateLimited")
+    assert "github.com wants fewer requests" in story.condition["message"]
+    assert "2026-01-01T12:30:00Z" in story.condition["message"]
+    assert after is not None
+    assert 1600 <= after <= 1600 * 1.2
+    story.ticks.forward(after + 1)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_a_hosts_pause_holds_for_no_other_host_and_not_for_what_is_held(
+    story: Story,
+) -> None:
+    first = body()["spec"]["source"]["git"]["commit"]
+    await story.look()
+    story.code.failure = fails(reasons.SOURCE_RATE_LIMITED, after=1800)
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.code.failure = None
+    story.change("source.git.commit", first)
+    await story.look()
+    assert (story.verdict, story.code.fetches) == (("True", "Verified"), 2)
+    story.change("source.git", {"repository": "https://gitlab.com/acme/x", "commit": "d" * 40})
+    await story.look()
+    assert (story.verdict, story.code.fetches) == (("True", "Verified"), 3)
+
+
 async def test_what_never_heals_is_not_tried_again_until_the_spec_changes(story: Story) -> None:
     story.code.failure = fails(reasons.IMPORT_PATH_NOT_FOUND)
     assert await story.look() is None
@@ -449,6 +578,21 @@ async def test_that_the_credential_may_not_be_looked_for_is_said(tmp_path: Path)
     assert after is not None
     await story.look()
     assert story.verdict == ("True", "Verified")
+
+
+async def test_that_an_artifact_may_no_more_be_looked_at_is_said_and_mends(story: Story) -> None:
+    await story.look()
+    story.secrets.forbidden = Refused(403, "Forbidden", "cannot get resource secrets")
+    after = await story.look()
+    assert story.verdict == ("False", "ApiRefused")
+    assert "cannot get resource secrets" in story.condition["message"]
+    assert story.cluster.status["source"]["digest"] == digest_of(CODE)
+    story.secrets.forbidden = None
+    assert after is not None
+    story.ticks.forward(after + 1)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+    assert story.code.fetches == 1
 
 
 async def test_a_busy_api_server_is_the_queues_business(story: Story) -> None:
@@ -528,6 +672,50 @@ async def test_what_takes_long_is_told_of(story: Story) -> None:
     await looking
     assert story.verdict == ("True", "Verified")
     assert story.cluster.writes == ["status", "status"]
+
+
+async def test_when_its_namespace_has_no_turn_left_it_comes_again_and_says_so(
+    story: Story,
+) -> None:
+    with story.turns.taken(NAME[0]), story.turns.taken(NAME[0]):
+        after = await asyncio.wait_for(story.look(), 10)
+        assert after == pytest.approx(2)
+        assert story.verdict == ("Unknown", "FetchingSource")
+        assert f"other sources of namespace {NAME[0]}" in story.condition["message"]
+        assert story.code.fetches == 0
+        await story.look()
+        assert story.cluster.writes == ["status"], "the same is said once"
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_other_namespaces_have_turns_of_their_own_as_long_as_there_are_any(
+    story: Story,
+) -> None:
+    with story.turns.taken("other"), story.turns.taken("other"):
+        await story.look()
+        assert story.verdict == ("True", "Verified")
+        story.change("source.git.commit", OTHER_COMMIT)
+        with story.turns.taken("third"), story.turns.taken("fourth"):
+            assert await story.look() == pytest.approx(2)
+            assert "other sources are being fetched" in story.condition["message"]
+
+
+async def test_what_is_held_needs_no_turn(story: Story) -> None:
+    await story.look()
+    with story.turns.taken(NAME[0]), story.turns.taken(NAME[0]):
+        story.change("app.importPath", "other:build")
+        await story.look()
+        assert story.verdict == ("True", "Verified")
+
+
+async def test_a_turn_is_given_back_however_it_ended(story: Story) -> None:
+    story.code.failure = fails(reasons.SOURCE_UNREACHABLE)
+    for _ in range(5):
+        after = await story.look()
+        assert after is not None
+        story.ticks.forward(after + 1)
+    assert story.code.fetches == 5
 
 
 async def test_what_is_not_wanted_any_more_is_not_waited_for(story: Story) -> None:

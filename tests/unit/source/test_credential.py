@@ -43,6 +43,23 @@ def test_the_port_that_https_has_anyway_may_be_listed() -> None:
     assert read(data, "git.corp").authorization("Bearer") == "Bearer t0ken"
 
 
+@pytest.mark.parametrize(
+    ("listed", "tls_only"),
+    [(b"git.corp:443", True), (b"git.corp", False), (b"git.corp:443 git.corp", False)],
+)
+def test_a_host_with_the_port_of_https_is_listed_for_tls_alone(
+    listed: bytes, tls_only: bool
+) -> None:
+    token = {"hosts": listed, "token": b"t0ken"}
+    password = {"hosts": listed, "username": b"me", "password": b"pass"}
+    assert [read(data, "git.corp").tls_only for data in (token, password)] == [tls_only] * 2
+
+
+def test_port_443_without_tls_is_nothing_that_can_be_listed() -> None:
+    reason, _ = refused({"hosts": b"git.corp:443", "token": b"t"}, "git.corp:443")
+    assert reason is reasons.SECRET_HOST_NOT_ALLOWED
+
+
 def test_a_star_lists_nothing() -> None:
     assert refused({"hosts": b"*", "token": b"t"})[0] is reasons.SECRET_HOST_NOT_ALLOWED
 

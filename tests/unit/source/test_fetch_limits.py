@@ -2,6 +2,7 @@
 
 import asyncio
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -80,6 +81,65 @@ async def test_a_host_that_dawdles_is_left(fetching: Fetching) -> None:
         )
         ended.set()
         assert failure.reason is reasons.SOURCE_UNREACHABLE
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_host_that_falls_silent_is_left_long_before_the_time_is_up(
+    fetching: Fetching, begun: bool
+) -> None:
+    ended = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if begun:
+            await response.prepare(request)
+            await response.write(b"PK")
+        await ended.wait()
+        return response
+
+    async with Saying(answer) as server:
+        policy = allowing(server, seconds=30, silence_seconds=0.2)
+        try:
+            failure = await asyncio.wait_for(
+                fetching.refused(fetching.archive(f"{server.url}/", policy)), 10
+            )
+        finally:
+            ended.set()
+        assert failure.reason is reasons.SOURCE_UNREACHABLE
+        assert "said nothing for" in failure.message
+
+
+def dripping() -> Saying:
+    """A byte now and then, for ever."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            await response.write(b"PK")
+            while True:
+                await response.write(b"x")
+                await asyncio.sleep(0.02)
+        return response
+
+    return Saying(answer)
+
+
+async def test_a_host_that_drips_is_left_long_before_the_time_is_up(fetching: Fetching) -> None:
+    async with dripping() as server:
+        policy = allowing(server, seconds=30, grace_seconds=0.2)
+        failure = await asyncio.wait_for(
+            fetching.refused(fetching.archive(f"{server.url}/", policy)), 10
+        )
+        assert failure.reason is reasons.SOURCE_UNREACHABLE
+        assert "less than 8,192 bytes a second" in failure.message
+
+
+async def test_a_host_that_is_fast_enough_is_not_left_after_the_grace(fetching: Fetching) -> None:
+    async with dripping() as server:
+        policy = allowing(server, seconds=0.5, grace_seconds=0.1, least_bytes_per_second=1)
+        failure = await fetching.refused(fetching.archive(f"{server.url}/", policy))
+        assert "was not done within" in failure.message
 
 
 async def test_memory_stays_flat_however_large_the_archive(fetching: Fetching) -> None:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from bastaix.api import reasons
+from bastaix.source.credential import read
 from bastaix.source.policy import HostRule, Policy
 from bastaix.source.transport import PublicResolver
 from tests.fakes.server import FakeResolver
@@ -54,7 +55,35 @@ async def test_another_name_gets_no_credential(fetching: Fetching, target: str) 
         assert second.asked[0].authorization is None
 
 
-async def test_the_same_place_gets_it_again_also_by_way_of_another(fetching: Fetching) -> None:
+async def test_a_credential_for_tls_alone_is_not_sent_without(fetching: Fetching) -> None:
+    credential = read({"hosts": b"git.test:443", "token": b"canary"}, "git.test")
+    async with saying() as server:
+        resolver = FakeResolver({"git.test": [("127.0.0.1", server.port)]})
+        policy = Policy(hosts={"git.test": NEAR})
+        failure = await fetching.refused(
+            fetching.archive("http://git.test/a.zip", policy, credential, resolver=resolver)
+        )
+        assert failure.reason is reasons.SECRET_HOST_NOT_ALLOWED
+        assert not server.asked
+
+
+async def test_a_credential_for_tls_alone_is_sent_over_tls(
+    fetching: Fetching, tmp_path: Path
+) -> None:
+    credential = read({"hosts": b"git.test:443", "token": b"canary"}, "git.test")
+    context, authority = certified(tmp_path, "DNS:git.test")
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=b"PK a zip")
+
+    async with Saying(answer, context=context) as server:
+        resolver = FakeResolver({"git.test": [("127.0.0.1", server.port)]})
+        policy = Policy(hosts={"git.test": NEAR}, ca_file=authority)
+        await fetching.archive("https://git.test/a.zip", policy, credential, resolver=resolver)
+        assert server.asked[0].authorization == "Bearer canary"
+
+
+async def test_the_same_place_gets_it_again_but_not_after_another(fetching: Fetching) -> None:
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/a.zip":
             raise web.HTTPFound("/b.zip")
@@ -64,7 +93,10 @@ async def test_the_same_place_gets_it_again_also_by_way_of_another(fetching: Fet
 
     async with Saying(answer) as first, leading_to(f"{first.url}/d.zip") as second:
         await fetching.archive(f"{first.url}/a.zip", allowing(first, second), CREDENTIAL)
-        assert [asked.authorization for asked in first.asked] == ["Bearer canary"] * 3
+        assert [asked.authorization for asked in first.asked] == [
+            *("Bearer canary", "Bearer canary"),
+            None,
+        ]
         assert [asked.authorization for asked in second.asked] == [None]
 
 
@@ -134,6 +166,31 @@ async def test_from_tls_to_none_is_refused_even_to_a_host_that_may_go_without(
         assert failure.reason is reasons.SOURCE_FORBIDDEN
         assert "without TLS" in failure.message
         assert not second.asked
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "mailto:me@example.com", "data:,PK"])
+async def test_what_no_rule_could_allow_is_not_said_to_be_allowed_by_one(
+    fetching: Fetching, tmp_path: Path, target: str
+) -> None:
+    context, authority = certified(tmp_path, "IP:127.0.0.1")
+    for leading in (
+        leading_to(target, context=context),
+        leading_to("http://a.test/", context=context),
+    ):
+        async with leading as first:
+            policy = allowing(first, ca_file=authority)
+            failure = await fetching.refused(fetching.archive(f"{first.url}/a.zip", policy))
+            assert failure.reason is reasons.SOURCE_FORBIDDEN
+            assert "allowedHosts" not in failure.message
+            assert "None" not in failure.message
+
+
+@pytest.mark.parametrize("name", [f"{'canary.' * 500}test", "canary test", "<canary>", "canary'"])
+async def test_a_redirect_to_what_is_no_name_is_not_repeated(fetching: Fetching, name: str) -> None:
+    async with leading_to(f"https://{name}/") as first:
+        failure = await fetching.refused(fetching.archive(f"{first.url}/a.zip", allowing(first)))
+        assert failure.reason is reasons.SOURCE_FORBIDDEN
+        assert "a name that no host can have" in failure.message
 
 
 async def test_a_permission_for_one_port_is_none_for_another(fetching: Fetching) -> None:

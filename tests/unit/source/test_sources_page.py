@@ -26,4 +26,7 @@ def test_the_limits_are_those_of_the_policy() -> None:
     policy = Policy()
     assert f"| {policy.max_bytes // 2**20} MiB," in PAGE
     assert f"| {policy.seconds:.0f} seconds |" in PAGE
+    assert f"| Silence of a host | {policy.silence_seconds:.0f} seconds |" in PAGE
+    rate, grace = policy.least_bytes_per_second / 1024, policy.grace_seconds
+    assert f"at least {rate:.0f} KiB a second on average, after {grace:.0f} seconds |" in PAGE
     assert f"| {policy.redirects}, never" in PAGE
