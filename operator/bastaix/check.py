@@ -163,15 +163,16 @@ def _read(body: Body) -> ModelDeployment:
 
 
 async def _verified(md: ModelDeployment, given: Given, manifests: list[Body], say: Say) -> Artifact:
-    selection, checks = pipeline.selection(md.spec.source), pipeline.checks(md.spec)
     with tempfile.TemporaryDirectory(prefix="bastaix-") as name:
         folder = Path(name)
         if given.offline is not None:
             say(f"  source: the working tree {given.offline}, whatever is pinned")
+            selection, checks = pipeline.selection(md.spec.source), pipeline.checks(md.spec)
             opened = sandbox.open_folder(given.offline, selection, checks)
         else:
             archive = await _archive(md, given, manifests, folder, say)
-            opened = sandbox.open_archive(archive, selection, checks, folder=folder)
+            from_host = given.archive is None
+            opened = pipeline.opened(archive, md.spec, folder, from_host=from_host)
         return await awaited("opening it", opened, folder, say)
 
 

@@ -102,7 +102,8 @@ class Pipeline:
         )
 
     async def recheck(self, data: bytes, spec: Spec) -> Artifact:
-        return await sandbox.recheck(data, pipeline.checks(spec))
+        path = pipeline.selection(spec.source).path
+        return await sandbox.recheck(data, pipeline.checks(spec), path=path)
 
 
 @contextmanager

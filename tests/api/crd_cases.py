@@ -54,6 +54,11 @@ ARCHIVE = "spec.source.archive"
 ARCHIVE_URL = f"{GIT}.archiveURL"
 ARCHIVED = {"url": "https://g.dev/a.zip", "sha256": SHA256}
 CGIT = ((f"{GIT}.host", "Cgit"),)
+GITHUB = ((f"{GIT}.host", "GitHub"),)
+WITH_OWNER = ("GitHubEnterprise", "BitbucketCloud", "Gitea")
+AT_CORP = ((f"{GIT}.repository", "https://git.corp/a/b"),)
+DEEP = ((f"{GIT}.repository", "https://g.dev/a/b/c"),)
+SHORT = ((f"{GIT}.repository", "https://g.dev/a"),)
 GENERIC = ((f"{GIT}.host", "Generic"),)
 ARCHIVES = ((GIT, ABSENT), (ARCHIVE, ARCHIVED))
 CHECK = "spec.app.check"
@@ -107,6 +112,25 @@ RULES = [
         f"{GIT}.repository", "https://codeberg.org/a/b", "https://codeberg.org:x/a", "must be the"
     ),
     Rule(f"{GIT}.host", "Gitea", "gitea", "Unsupported value"),
+    Rule(
+        f"{GIT}.repository",
+        "https://GitHub.com:443/a/b",
+        "https://github.com.g.dev/a/b",
+        "host: GitHub is github.com alone",
+        GITHUB,
+    ),
+    Rule(f"{GIT}.host", "GitHubEnterprise", "GitHub", "alone", AT_CORP),
+    *(
+        Rule(f"{GIT}.repository", "https://g.dev/a/b.git/", bad, "https://HOST/OWNER/NAME", beside)
+        for bad in ("https://g.dev/a", "https://g.dev/a/b/tree/main")
+        for beside in (((f"{GIT}.host", host),) for host in WITH_OWNER)
+    ),
+    *(
+        Rule(f"{GIT}.repository", f"https://{host}/a/b", f"https://{host}/a", "OWNER/NAME")
+        for host in ("github.com", "bitbucket.org", "codeberg.org")
+    ),
+    Rule(f"{GIT}.host", "GitLab", "Gitea", "OWNER/NAME", DEEP),
+    Rule(f"{GIT}.host", "Cgit", "BitbucketCloud", "OWNER/NAME", SHORT),
     Rule(f"{GIT}.host", "GitHub", "Generic", "archiveURL and host: Generic go together"),
     Rule(f"{GIT}.archiveURL", "https://g.dev/{commit}", ABSENT, "go together", GENERIC),
     Rule(f"{GIT}.archiveURL", ABSENT, "https://g.dev/{commit}", "go together", CGIT),

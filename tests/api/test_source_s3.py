@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -24,7 +25,7 @@ from tests.fakes.git_hosts import archive
 
 ROOT = ("root-key", "root-secret-canary")
 STRANGER = ("other-key", "other-secret-canary")
-BUCKET, KEY = "models", "code/serving 1.zip"
+BUCKET, KEY = "models", "code/größe 1.zip"
 DATA = archive()
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
@@ -143,7 +144,7 @@ def _add_user(program: Path, netloc: str) -> None:
     )
 
 
-def source(url: str = f"s3://{BUCKET}/{KEY}", sha256: str = SHA256) -> Source:
+def source(url: str = f"s3://{BUCKET}/{quote(KEY)}", sha256: str = SHA256) -> Source:
     return Source(archive=Archive(url=url, sha256=sha256))
 
 
@@ -169,13 +170,13 @@ def _children() -> list[bytes]:
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])
 async def test_an_object_arrives_byte_for_byte(store: Store, tmp_path: Path, scheme: str) -> None:
-    given = source(f"{scheme}://{BUCKET}/{KEY}")
+    given = source(f"{scheme}://{BUCKET}/{quote(KEY)}")
     path = await pipeline.fetched(given, store.secret(), store.policy(), tmp_path)
     assert path.read_bytes() == DATA
 
 
 async def test_a_public_object_needs_no_secret(store: Store, tmp_path: Path) -> None:
-    given = source(f"s3://public/{KEY}")
+    given = source(f"s3://public/{quote(KEY)}")
     path = await pipeline.fetched(given, None, store.policy(), tmp_path)
     assert path.read_bytes() == DATA
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -135,17 +136,40 @@ def test_the_token_is_found_nowhere_but_in_its_secret(echo: Deployed) -> None:
     secrets = kubectl("get", "secret", steps.CREDENTIAL, "-n", echo.namespace, "-o", "yaml")
     assert base64.b64encode(password.encode()).decode() in secrets, "what is looked for is there"
     for place, text in _places(echo):
+        assert text.strip() or place.startswith("the log of"), f"{place} says nothing at all"
         for sign in signs:
             assert sign not in text, f"the token stands in {place}"
             assert base64.b64encode(sign.encode()).decode() not in text, place
     for pod in echo.listed("pods"):
-        container = pod["spec"]["containers"][0]["name"]
-        words = ("exec", "-i", pod["metadata"]["name"], "-n", echo.namespace, "-c", container)
+        planted = _found_in(pod, uuid.uuid4().hex, plant=True)
+        assert PLANTED in planted, "what is in Ray's folder is found"
+        assert any(file.startswith("/proc/") for file in planted), "so is an environment"
         for sign in signs:
-            # by standard input: an argument would stand in the address that the kubelet is asked
-            search = 'read -r sign; grep -rlF -- "$sign" /tmp/ray /proc/[0-9]*/environ 2>/dev/null'
-            found = kubectl(*words, "--", "bash", "-c", f"{search}; true", stdin=f"{sign}\n")
-            assert not found.strip(), f"the token stands in {found} of {pod['metadata']['name']}"
+            found = _found_in(pod, sign)
+            assert not found, f"the token stands in {found} of {pod['metadata']['name']}"
+
+
+PLANTED = "/tmp/ray/planted"
+SEARCH = """grep -rlsF -- "$sign" /tmp/ray /proc/[0-9]*/environ; true"""
+PLANTING = f"""
+set -e
+printf %s "$sign" > {PLANTED}
+trap 'rm -f {PLANTED}' EXIT
+export sign
+bash -c '{SEARCH}'
+"""
+
+
+def _found_in(pod: dict[str, Any], sign: str, *, plant: bool = False) -> list[str]:
+    """The files of Ray, and the environments of processes, that hold the sign.
+
+    Planted, it is in a file and in an environment, for as long as it is looked for.
+    """
+    metadata, container = pod["metadata"], pod["spec"]["containers"][0]["name"]
+    words = ("exec", "-i", metadata["name"], "-n", metadata["namespace"], "-c", container, "--")
+    # by standard input: an argument would stand in the address that the kubelet is asked
+    script = f"read -r sign; {PLANTING if plant else SEARCH}"
+    return kubectl(*words, "bash", "-c", script, stdin=f"{sign}\n").split()
 
 
 def _places(deployed: Deployed) -> Iterator[tuple[str, str]]:
@@ -169,11 +193,22 @@ def _places(deployed: Deployed) -> Iterator[tuple[str, str]]:
         for pod in deployed.listed("pods")
         if pod["metadata"]["labels"]["ray.io/node-type"] == "head"
     )
-    for page in ("serve/applications/", "jobs/", "v0/runtime_envs", "v0/logs?node_id="):
-        address = f"http://127.0.0.1:8265/api/{page}"
-        ask = f'wget -qO- --header "Authorization: Bearer $RAY_AUTH_TOKEN" "{address}" || true'
+
+    def page(name: str) -> tuple[str, str]:
+        """KubectlError if Ray does not give it."""
+        address = f"http://127.0.0.1:8265/api/{name}"
+        ask = f'wget -nv -O- --header "Authorization: Bearer $RAY_AUTH_TOKEN" "{address}"'
         words = ("exec", head, "-n", deployed.namespace, "-c", "ray-head", "--")
-        yield f"Ray's {page}", kubectl(*words, "bash", "-c", ask)
+        return f"Ray's {name}", kubectl(*words, "bash", "-c", ask)
+
+    nodes = page("v0/nodes")
+    yield nodes
+    for name in ("serve/applications/", "jobs/", "v0/runtime_envs"):
+        yield page(name)
+    ids = set(re.findall(r'"node_id":\s*"([0-9a-f]+)"', nodes[1]))
+    assert len(ids) >= 2, "head and worker"
+    for node_id in sorted(ids):
+        yield page(f"v0/logs?node_id={node_id}")
 
 
 def test_a_killed_worker_comes_back_with_everything_of_ours_and_the_git_host_down(

@@ -256,11 +256,17 @@ DIGEST_MISMATCH: Final = Reason(
     "DigestMismatch",
     "What came is not what was pinned.",
     "Pin the commit or sha256 that the host has now, if you trust what changed it.",
+    "outside",
+)
+ARCHIVE_DAMAGED: Final = Reason(
+    "ArchiveDamaged",
+    "The archive has the pinned sha256, and is no zip or a damaged one.",
+    "Make the zip anew and pin its sha256.",
     "never",
 )
 SOURCE_INTERRUPTED: Final = Reason(
     "SourceInterrupted",
-    "Opening the archive was cut short: the node had too little memory or processor just then.",
+    "The work was cut short: the node had too little memory, processor or disk just then.",
     "If it lasts, give the source controller more of them (source.resources of the chart).",
     "outside",
 )
@@ -273,7 +279,7 @@ SOURCE_TOO_LARGE: Final = Reason(
 SOURCE_UNSAFE: Final = Reason(
     "SourceUnsafe",
     "The archive holds something that no code needs and attackers use.",
-    "Remove what the message names, or leave it out with `exclude`.",
+    "Remove what the message names; `exclude` helps where it is one of the selected files.",
     "never",
 )
 SOURCE_INCOMPLETE: Final = Reason(
@@ -336,6 +342,12 @@ SOURCE_INVALID: Final = Reason(
     "Correct the field that the message names.",
     "never",
 )
+INTERNAL_ERROR: Final = Reason(
+    "InternalError",
+    "The source controller failed at it by an error of its own.",
+    "Report it as a bug, with the source controller's log; it tries again by itself.",
+    "outside",
+)
 
 ALL: Final = (
     READY,
@@ -375,6 +387,7 @@ ALL: Final = (
     SOURCE_FORBIDDEN,
     SOURCE_NOT_ARCHIVE,
     DIGEST_MISMATCH,
+    ARCHIVE_DAMAGED,
     SOURCE_INTERRUPTED,
     SOURCE_TOO_LARGE,
     SOURCE_UNSAFE,
@@ -388,5 +401,6 @@ ALL: Final = (
     SECRET_KEY_MISSING,
     SECRET_HOST_NOT_ALLOWED,
     SOURCE_INVALID,
+    INTERNAL_ERROR,
 )
 BY_NAME: Final = {reason.name: reason for reason in ALL}

@@ -16,6 +16,7 @@ from typing import Any, Final
 from bastaix.api import reasons
 from bastaix.source.artifact import MAX_ARTIFACT_BYTES, Artifact
 from bastaix.source.failure import SourceFailure
+from bastaix.source.mishaps import own_error
 from bastaix.source.packing import digest
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ _REASONS: Final = {
         reasons.PATH_NOT_FOUND,
         reasons.IMPORT_PATH_NOT_FOUND,
         reasons.DEPENDENCY_CONFLICT,
+        reasons.SOURCE_FORBIDDEN,
+        reasons.SOURCE_INTERRUPTED,
     )
 }
 _LONGEST: Final = 2_000
@@ -48,13 +51,16 @@ def believed(answer: bytes, path: Path) -> Artifact:
     if isinstance(said, dict) and "reason" in said:
         reason = _REASONS.get(str(said["reason"]), reasons.SOURCE_UNSAFE)
         raise SourceFailure(reason, _line(said.get("message")))
+    if isinstance(said, dict) and "bug" in said:
+        logger.error("opening an archive ended in an error of ours: %s", said)
+        raise own_error("the archive could not be checked: an error of ours, which is in the log")
     try:
         return _artifact(said, path)
     except (LookupError, TypeError, ValueError, OverflowError, OSError):
-        logger.error("opening an archive ended in an error of ours: %s", said)
+        logger.error("opening an archive ended in an answer that does not fit: %s", said)
         raise SourceFailure(
             reasons.SOURCE_UNSAFE,
-            "the archive could not be checked; the source controller's log says why",
+            "what the process that opened the archive says of it does not fit what it left",
         ) from None
 
 

@@ -84,10 +84,13 @@ def _check_commit(comment: bytes, commit: str | None) -> None:
 def _entries(records: Sequence[Record], selection: Selection) -> list[tuple[str, Record]]:
     """By their names from the top of the repository.
 
-    One folder at the top may be a wrapper or the code itself: what `path` names tells.
+    One folder at the top may be a wrapper or the code itself: where the host does not tell,
+    what `path` names does.
     """
     whole = [(record.name, record) for record in records]
     bare = _without_wrapper(records)
+    if selection.wrapped:
+        return bare
     inside = "/".join((*parts_of(selection.path), ""))
     if any(name.startswith(inside) for name, _ in bare):
         return bare

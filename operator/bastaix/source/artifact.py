@@ -17,6 +17,8 @@ class Selection:
     exclude: tuple[str, ...] = ()
     commit: str | None = None
     """From Git: the archive's own word of its commit, where it has one, must be this."""
+    wrapped: bool = False
+    """Whether who made it is known to put one folder around everything; else `path` tells."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ is kept, logged or put into an exception.
 """
 
 import asyncio
-import errno
 import logging
 import tempfile
 from collections.abc import Callable, Coroutine, Hashable
@@ -32,6 +31,7 @@ from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
 from bastaix.source.failure import SourceFailure
 from bastaix.source.keeping import Artifacts
+from bastaix.source.mishaps import NO_ROOM
 from bastaix.source.retries import Failed, Retries
 from bastaix.source.turns import Turns
 
@@ -40,9 +40,6 @@ PROGRESS_SECONDS: Final = 1.0
 SECRET_POLL_SECONDS: Final = 5.0
 TRANSIENT: Final = frozenset({409, 429, 500, 502, 503, 504})
 """Of no interest to anybody: somebody was faster, or the API server has too much to do."""
-
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.EAGAIN})
-"""No disk, memory, files or processes left to work with."""
 
 Case = tuple[str, str, str]
 """Verification key, name and version of the credential: all that a verdict depends on."""

@@ -20,6 +20,7 @@ from bastaix.source.files import MAX_ENTRIES, File, Files, Kind
 from bastaix.source.selection import choose, parts_of
 from bastaix.source.soundness import check_names, check_selected
 from bastaix.source.standins import check_pointers
+from bastaix.source.wording import shown
 
 _LEFT_OUT: Final = frozenset({".git", "__pycache__"})
 _LEFT_OUT_ENDING: Final = ".pyc"
@@ -35,6 +36,16 @@ class _Found:
 
 def read_folder(top: Path, selection: Selection) -> Files:
     """The selected files; `path` is from the top, as in a repository."""
+    try:
+        return _files(top, selection)
+    except PermissionError as error:
+        name = shown(os.path.relpath(os.fsdecode(error.filename), top))
+        raise SourceFailure(
+            reasons.SOURCE_FORBIDDEN, f"{name} of the folder may not be read by who checks it"
+        ) from error
+
+
+def _files(top: Path, selection: Selection) -> Files:
     if not top.is_dir():
         raise SourceFailure(reasons.PATH_NOT_FOUND, "the folder to check is not there")
     found = list(islice(_walk(top, "", parts_of(selection.path)), MAX_ENTRIES + 1))

@@ -31,6 +31,8 @@ class Kind:
     """What 404 means when a credential was sent."""
     scope: str = ""
     """What a token needs; for hosts that answer 404 when it lacks it."""
+    wrapped: bool = True
+    """Whether its archives always have one folder around the repository."""
     says: Mapping[int, tuple[Reason, str]] = field(default_factory=dict)
     """Statuses with a meaning of the host's own."""
 
@@ -88,13 +90,14 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "GitLab": Kind(url=_gitlab, scope="read_api and a role in the project that may see its code"),
     "BitbucketCloud": Kind(url=_bitbucket, scope="repository read"),
-    "Gitea": Kind(url=_gitea, scheme="token", scope="read:repository"),
+    # its setting PREFIX_ARCHIVE_FILES decides whether there is a folder around
+    "Gitea": Kind(url=_gitea, scheme="token", scope="read:repository", wrapped=False),
     "Cgit": Kind(
         url=_cgit,
         says={400: (reasons.SOURCE_NOT_FOUND, "has no such commit, or no `snapshots=zip`")},
     ),
 }
-_FILE: Final = Kind(url=lambda repository, _: repository.page)
+_FILE: Final = Kind(url=lambda repository, _: repository.page, wrapped=False)
 GENERIC: Final = "Generic"
 CHOICES: Final = (*KINDS, GENERIC)
 

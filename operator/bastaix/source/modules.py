@@ -1,7 +1,8 @@
 """The Python modules among files: which file an import means, and what that file binds.
 
 As Python's own finder does it from the root of the code: a package before a module before a
-folder without `__init__.py`. Nothing is imported.
+folder without `__init__.py`, and of each what is compiled from C before what is Python's, and
+that before its bytecode. Nothing is imported.
 """
 
 import ast
@@ -20,7 +21,8 @@ _NEWER = re.compile(
     | ^\s*except\b.*, | '''|\"\"\" """,
     re.VERBOSE,
 )
-_COMPILED = (".so", ".pyc", ".pyd")
+_EXTENSION = ".so"
+_COMPILED = (".pyc", ".pyd")
 
 
 class Missing(Exception):
@@ -53,11 +55,8 @@ class Code:
         self.tree = tree
         self._python = python
         self._folders = {path[:i] for path in tree for i, char in enumerate(path) if char == "/"}
-        self._compiled = {
-            re.sub(r"(/__init__)?(\.[^/]*)$", "", path)
-            for path in tree
-            if path.endswith(_COMPILED) and "__pycache__" not in path
-        }
+        self._extensions = _stems(tree, _EXTENSION)
+        self._compiled = _stems(tree, *_COMPILED)
         self._read: dict[str, Bindings] = {}
 
     def find(self, dotted: str) -> Module | None:
@@ -73,11 +72,11 @@ class Code:
         return found
 
     def _at(self, place: str, dotted: str) -> Module | None:
-        for path in (f"{place}/__init__.py", f"{place}.py"):
-            if path in self.tree:
-                return Module(dotted, path)
-        if place in self._compiled:
-            raise Unknown(f"{dotted} is compiled")
+        for stem in (f"{place}/__init__", place):
+            if stem not in self._extensions and f"{stem}.py" in self.tree:
+                return Module(dotted, f"{stem}.py")
+            if stem in self._extensions or stem in self._compiled:
+                raise Unknown(f"{dotted} is compiled")
         return Module(dotted, f"{place}/") if place in self._folders else None
 
     def root(self) -> list[str]:
@@ -142,6 +141,15 @@ class Code:
         if self._python is not None and self._python <= sys.version_info[:2]:
             return False
         return "f-string" in error.msg or _NEWER.search(error.text or "") is not None
+
+
+def _stems(tree: Tree, *endings: str) -> frozenset[str]:
+    """Paths without what comes after the module's name: a tag such as .cpython-311 too."""
+    return frozenset(
+        re.sub(r"\.[^/]*$", "", path)
+        for path in tree
+        if path.endswith(endings) and "__pycache__" not in path
+    )
 
 
 def _parents(dotted: str) -> list[str]:

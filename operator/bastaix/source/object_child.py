@@ -5,10 +5,12 @@ arguments nor in its environment, and answers in one line of JSON. `source.objec
 side. No message of the server's is repeated.
 """
 
+import errno
 import hashlib
 import json
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,8 @@ from smart_open import s3  # type: ignore[import-untyped]
 
 from bastaix.api import reasons
 from bastaix.source.failure import SourceFailure
+from bastaix.source.mishaps import NO_ROOM, no_room
+from bastaix.source.refusals import retry_after
 
 _CHUNK: Final = 256 * 1024
 _WRONG_KEYS: Final = frozenset(
@@ -39,18 +43,30 @@ _WRONG_KEYS: Final = frozenset(
     }
 )
 _ABSENT: Final = frozenset({"NoSuchKey", "NoSuchBucket", "404"})
+_PAUSE: Final = 60.0
 
 
 def main() -> None:
     request = json.load(sys.stdin)
     signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 1)  # when nobody is left to end this
+    print(json.dumps(_answer(request)))
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = _fetched(request)
+        return _fetched(request)
     except SourceFailure as failure:
-        answer = {"reason": failure.reason.name, "message": failure.message}
-    except Exception as error:  # its text might hold what nobody should read
-        answer = {"bug": type(error).__name__}
-    print(json.dumps(answer))
+        return _refused(failure)
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            error = OSError(errno.ENOMEM, "")
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return _refused(no_room(error))
+        return {"bug": type(error).__name__}  # its text might hold what nobody should read
+
+
+def _refused(failure: SourceFailure) -> dict[str, Any]:
+    return {"reason": failure.reason.name, "message": failure.message, "after": failure.after}
 
 
 def _fetched(request: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +139,9 @@ def _copied(remote: Any, request: dict[str, Any]) -> dict[str, Any]:
 def _refusal(error: ClientError, request: dict[str, Any]) -> SourceFailure:
     host, keys = request["host"], request["keys"]
     code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    metadata = error.response.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode", 0))
+    after = retry_after(metadata.get("HTTPHeaders", {}), datetime.now(UTC))
     if code in _WRONG_KEYS or status == 401:
         return SourceFailure(
             reasons.SOURCE_UNAUTHORIZED, f"{host} does not accept the Secret's keys"
@@ -141,13 +159,15 @@ def _refusal(error: ClientError, request: dict[str, Any]) -> SourceFailure:
             f"{host} does not let the Secret's keys read it, or list the bucket to say it is gone",
         )
     if status == 429 or code in ("SlowDown", "Throttling", "RequestLimitExceeded"):
+        after = after or _PAUSE
         return SourceFailure(
             reasons.SOURCE_RATE_LIMITED,
-            f"{host} wants fewer requests; the next try is in a minute",
+            f"{host} wants fewer requests; the next try is in {after:.0f} s",
+            after=after,
         )
     if 300 <= status < 400:
         return SourceFailure(reasons.SOURCE_FORBIDDEN, f"{host} has the bucket in another region")
-    return SourceFailure(reasons.SOURCE_UNREACHABLE, f"{host} answered {status}")
+    return SourceFailure(reasons.SOURCE_UNREACHABLE, f"{host} answered {status}", after=after)
 
 
 def _trouble(error: BotoCoreError) -> str:

@@ -7,6 +7,7 @@ here, reads settings from many places of its environment, and can be stopped in 
 
 import asyncio
 import json
+import logging
 import re
 import ssl
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 from yarl import URL
@@ -25,11 +27,13 @@ from bastaix.source.credential import Keys, Secret, read_keys
 from bastaix.source.failure import SourceFailure
 from bastaix.source.fetch import Fetched
 from bastaix.source.locations import netloc
+from bastaix.source.mishaps import FROM_OUTSIDE, interrupted, own_error
 from bastaix.source.policy import Policy
+
+logger = logging.getLogger(__name__)
 
 _ADDRESS: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])/([^?#]+)")
 _REGION: Final = re.compile(r"s3[.-](?:dualstack\.)?([a-z]+-[a-z0-9-]+-[0-9])\.amazonaws\.com")
-_PAUSE: Final = {reasons.SOURCE_RATE_LIMITED: 60.0}
 _CHILD: Final = (sys.executable, "-I", "-m", "bastaix.source.object_child")
 _AT_ONCE: Final = 2
 """Each takes some 60 MiB, which the chart's limit has room for."""
@@ -48,25 +52,29 @@ def are_meant(url: str) -> bool:
 
 async def fetch(archive: Archive, secret: Secret | None, into: Path, policy: Policy) -> Fetched:
     """The object, in the file `into`; without a Secret it is asked for as anybody would."""
-    match = _ADDRESS.fullmatch(archive.url)
-    if match is None or not archive.url.isprintable():
-        raise SourceFailure(
-            reasons.SOURCE_INVALID,
-            "spec.source.archive.url must be s3://BUCKET/KEY or gs://BUCKET/KEY",
-        )
-    scheme, bucket, key = match.groups()
+    scheme, bucket, key = _address(archive.url)
     endpoint = _endpoint(scheme, policy)
     keys = None if secret is None else read_keys(secret, netloc(endpoint))
     with _whole_or_not_at_all(into):
         request = _request(endpoint, bucket, key, keys, into, policy)
-        try:
-            answer = await _asked(request, policy.seconds)
-        except TimeoutError as error:
-            raise SourceFailure(
-                reasons.SOURCE_UNREACHABLE,
-                f"{archive.url}: {netloc(endpoint)} was not done within {policy.seconds:.0f} s",
-            ) from error
+        answer = await _asked(request, archive.url)
         return _believed(answer, archive.url, into)
+
+
+def _address(url: str) -> tuple[str, str, str]:
+    """Scheme, bucket and key, which is written as in any URL: a space is %20."""
+    match = _ADDRESS.fullmatch(url)
+    try:
+        scheme, bucket, key = match.groups() if match else ("", "", "")
+        key = unquote(key, errors="strict")
+    except UnicodeDecodeError:
+        key = ""
+    if not key or not key.isprintable():
+        raise SourceFailure(
+            reasons.SOURCE_INVALID,
+            "spec.source.archive.url must be s3://BUCKET/KEY or gs://BUCKET/KEY",
+        )
+    return scheme, bucket, key
 
 
 @contextmanager
@@ -129,14 +137,25 @@ def _system_file() -> str | None:
     return next((place for place in places if place and Path(place).exists()), None)
 
 
-async def _asked(request: Mapping[str, Any], seconds: float) -> bytes:
-    """The line that the process says; what it does not say in time, it says no more."""
-    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
-    async with turns:
-        return await _told(request, seconds)
+async def _asked(request: Mapping[str, Any], url: str) -> bytes:
+    """The line that the process says. Time is counted from here, so waiting for a turn is in it."""
+    loop, seconds = asyncio.get_running_loop(), request["seconds"]
+    turns = _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE))
+    begun = False
+    try:
+        async with asyncio.timeout(seconds), turns:
+            begun = True
+            return await _told(request)
+    except TimeoutError as error:
+        if not begun:
+            raise interrupted(f"{url}: others were fetched for {seconds:.0f} s") from error
+        raise SourceFailure(
+            reasons.SOURCE_UNREACHABLE,
+            f"{url}: {request['host']} was not done within {seconds:.0f} s",
+        ) from error
 
 
-async def _told(request: Mapping[str, Any], seconds: float) -> bytes:
+async def _told(request: Mapping[str, Any]) -> bytes:
     process = await asyncio.create_subprocess_exec(
         *_CHILD,
         stdin=asyncio.subprocess.PIPE,
@@ -145,9 +164,10 @@ async def _told(request: Mapping[str, Any], seconds: float) -> bytes:
         env=_ENVIRONMENT,
     )
     try:
-        async with asyncio.timeout(seconds):
-            answer, _ = await process.communicate(json.dumps(request).encode())
-            return answer
+        answer, _ = await process.communicate(json.dumps(request).encode())
+        if process.returncode in FROM_OUTSIDE:
+            raise interrupted(f"fetching from {request['host']} was ended by the node")
+        return answer
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
@@ -161,8 +181,10 @@ def _believed(answer: bytes, url: str, into: Path) -> Fetched:
         if "sha256" in said:
             return Fetched(path=into, bytes=int(said["bytes"]), sha256=str(said["sha256"]))
         reason, message = reasons.BY_NAME[said["reason"]], f"{url}: {said['message']}"
+        after = said["after"]
     except (ValueError, KeyError, TypeError):
         kind = re.search(rb'"bug": "([A-Za-z]+)"', answer)
         what = kind[1].decode() if kind else "no answer"
-        raise RuntimeError(f"the process that fetches objects ended in an error: {what}") from None
-    raise SourceFailure(reason, message, after=_PAUSE.get(reason))
+        logger.error("fetching an object ended in an error of ours: %s", what)
+        raise own_error(f"{url}: fetching it ended in an error of ours: {what}") from None
+    raise SourceFailure(reason, message, after=after)

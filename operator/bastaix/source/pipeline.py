@@ -4,6 +4,7 @@ Here is the order alone; each step says for itself why it cannot go on.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bastaix.api import reasons
@@ -33,11 +34,23 @@ async def verified(
     try:
         if arrived is not None:
             arrived(archive.stat().st_size)
-        return await sandbox.open_archive(
-            archive, selection(spec.source), checks(spec), folder=folder
-        )
+        return await opened(archive, spec, folder)
     finally:
         archive.unlink(missing_ok=True)
+
+
+async def opened(archive: Path, spec: Spec, folder: Path, *, from_host: bool = True) -> Artifact:
+    """The artifact of an archive that has been held against its pin."""
+    selected = selection(spec.source)
+    if from_host and spec.source.git is not None:
+        selected = replace(selected, wrapped=hosts.address(spec.source.git).kind.wrapped)
+    try:
+        return await sandbox.open_archive(archive, selected, checks(spec), folder=folder)
+    except SourceFailure as failure:
+        if failure.reason is reasons.SOURCE_NOT_ARCHIVE and spec.source.archive is not None:
+            # it is what was pinned, so nobody will ever send a better one
+            raise SourceFailure(reasons.ARCHIVE_DAMAGED, failure.message) from failure
+        raise
 
 
 async def fetched(source: Source, secret: Secret | None, policy: Policy, folder: Path) -> Path:

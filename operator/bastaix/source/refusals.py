@@ -62,7 +62,7 @@ def refusal(address: Address, answer: Answer, now: datetime) -> SourceFailure:
     if 400 <= status < 500 and status != 408:
         message = f"{host} refuses it ({status}){_needs('', address, answer)}"
         return _failure(reasons.SOURCE_FORBIDDEN, address, message)
-    after = _retry_after(answer.headers, now)
+    after = retry_after(answer.headers, now)
     return SourceFailure(
         reasons.SOURCE_UNREACHABLE, f"{address.what}: {host} answered {status}", after=after
     )
@@ -107,14 +107,14 @@ def _is_limit(headers: Mapping[str, str]) -> bool:
 
 
 def _limited(answer: Answer, now: datetime) -> SourceFailure:
-    after = _retry_after(answer.headers, now) or _reset(answer.headers, now) or _PAUSE
+    after = retry_after(answer.headers, now) or _reset(answer.headers, now) or _PAUSE
     when = timestamp(now + timedelta(seconds=after))
     message = f"{answer.host} wants fewer requests ({answer.status}); the next try is after {when}"
     return SourceFailure(reasons.SOURCE_RATE_LIMITED, message, after=after)
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds, or a date of HTTP."""
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds in the header of this name; it has a number of them, or a date of HTTP."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

@@ -23,15 +23,13 @@ from bastaix.api import reasons
 from bastaix.source.answer import believed
 from bastaix.source.artifact import Artifact, Checks, Selection
 from bastaix.source.failure import SourceFailure
+from bastaix.source.mishaps import FROM_OUTSIDE, TOO_MUCH, interrupted, own_error
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
 _LONGEST_ANSWER: Final = 256 * 1024
 _CHILD: Final = ("-I", "-m", "bastaix.source.unpack")
-
-_FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGALRM})
-"""Its own limits end it otherwise; so does the kernel when the node's memory is used up."""
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -55,14 +53,20 @@ async def open_archive(
     limits: Limits = Limits(),
 ) -> Artifact:
     """The artifact of an archive; `folder` is a private one for what comes and goes meanwhile."""
-    return await _asked(_request("archive", archive, selection), checks, limits, folder)
+    request = _request("archive", archive, selection, selection.path)
+    return await _asked(request, checks, limits, folder)
 
 
-async def recheck(data: bytes, checks: Checks, *, limits: Limits = Limits()) -> Artifact:
-    """An artifact that is held already; DigestMismatch: it is not one."""
+async def recheck(
+    data: bytes, checks: Checks, *, path: str | None = None, limits: Limits = Limits()
+) -> Artifact:
+    """An artifact that is held already; DigestMismatch: it is not one.
+
+    `path` is what it was selected by: messages that propose another build on it.
+    """
     with tempfile.TemporaryDirectory(prefix="bastaix-") as name:
         held = _written(Path(name, "held.zip"), data)
-        request = _request("held", held, Selection())
+        request = _request("held", held, Selection(), path)
         artifact = await _asked(request, checks, limits, Path(name))
     if artifact.data != data:
         raise SourceFailure(
@@ -75,13 +79,13 @@ async def open_folder(
     folder: Path, selection: Selection, checks: Checks, *, limits: Limits = Limits()
 ) -> Artifact:
     """The artifact that the archive of a working tree would give."""
-    request = _request("tree", folder, selection)
+    request = _request("tree", folder, selection, selection.path)
     with tempfile.TemporaryDirectory(prefix="bastaix-") as name:
         return await _asked(request, checks, limits, Path(name))
 
 
-def _request(what: str, path: Path, selection: Selection) -> dict[str, Any]:
-    return {what: str(path.absolute()), "selection": asdict(selection)}
+def _request(what: str, place: Path, selection: Selection, path: str | None) -> dict[str, Any]:
+    return {what: str(place.absolute()), "selection": asdict(selection), "path": path}
 
 
 def _written(path: Path, data: bytes) -> Path:
@@ -130,14 +134,17 @@ async def _run(request: bytes, seconds: float, folder: Path) -> bytes:
                 process.stdin.write(request)
                 process.stdin.close()
             answer = await process.stdout.readline()
-            if await process.wait() == 0:
-                return answer
-        logger.warning("opening an archive ended with status %s", process.returncode)
-        if process.returncode in _FROM_OUTSIDE:
-            raise _interrupted("opening the archive was ended by the node")
+            status = await process.wait()
+        if status == 0:
+            return answer
+        logger.warning("opening an archive ended with status %s", status)
+        if status in FROM_OUTSIDE:
+            raise interrupted("opening the archive was ended by the node")
+        if status > 0 and status != TOO_MUCH:
+            raise own_error(f"the process that opens archives did not get to work ({status})")
     except TimeoutError as error:
         # its own limit of processor time is far below: it did not get to work
-        raise _interrupted(f"opening the archive was not done within {seconds:.0f} s") from error
+        raise interrupted(f"opening the archive was not done within {seconds:.0f} s") from error
     except ValueError:  # a line without an end
         logger.warning("opening an archive said too much")
     finally:
@@ -146,7 +153,3 @@ async def _run(request: bytes, seconds: float, folder: Path) -> bytes:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return b""
-
-
-def _interrupted(message: str) -> SourceFailure:
-    return SourceFailure(reasons.SOURCE_INTERRUPTED, message)

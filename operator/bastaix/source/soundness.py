@@ -31,7 +31,7 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if _ANY_BAD.search(name):
             what = next(what for pattern, what in _BAD if pattern.search(name))
-            raise unsafe(f"the archive has an entry {shown(name)}: a name with {what}")
+            raise unsafe_anywhere(f"the archive has an entry {shown(name)}: a name with {what}")
 
 
 def check_selected(chosen: Sequence[tuple[str, Entry]]) -> None:
@@ -79,6 +79,11 @@ def _likeness(name: str) -> str:
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def unsafe_anywhere(message: str) -> SourceFailure:
+    """Of what is refused also outside of what is selected."""
+    return unsafe(f"{message}; wherever it is in the archive, so `exclude` does not help")
 
 
 def unsafe(message: str) -> SourceFailure:

@@ -5,6 +5,7 @@ JSON; the artifact is left in a file. No answer at all means that it took too mu
 no more than it needs, since each archive starts it anew. `source.sandbox` is the other side.
 """
 
+import errno
 import io
 import json
 import resource
@@ -20,6 +21,7 @@ from bastaix.source.artifact import Checks, Selection
 from bastaix.source.failure import SourceFailure
 from bastaix.source.files import Files, contents
 from bastaix.source.folder import read_folder
+from bastaix.source.mishaps import NO_ROOM, TOO_MUCH, no_room
 from bastaix.source.packing import digest, pack
 from bastaix.source.preflight import examine
 
@@ -31,14 +33,26 @@ def main() -> None:
     request = json.load(sys.stdin)
     _confine(request["limits"])
     try:
-        answer = _verified(request)
-    except SourceFailure as failure:
-        answer = _refusal(failure)
+        print(json.dumps(_answer(request)))
     except (MemoryError, RecursionError):
-        sys.exit("more than is allowed")
+        sys.exit(TOO_MUCH)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return _verified(request)
+    except SourceFailure as failure:
+        return _refusal(failure)
+    except (MemoryError, RecursionError):
+        raise
+    except OSError as error:
+        if error.errno == errno.ENOMEM:  # its own limit, as is said otherwise
+            raise MemoryError from error
+        if error.errno in NO_ROOM:
+            return _refusal(no_room(error))
+        return {"bug": traceback.format_exc()}
     except Exception:
-        answer = {"bug": traceback.format_exc()}
-    print(json.dumps(answer))
+        return {"bug": traceback.format_exc()}
 
 
 def _confine(limits: dict[str, int]) -> None:
@@ -73,7 +87,7 @@ def _verified(request: dict[str, Any]) -> dict[str, Any]:
         raise SourceFailure(
             reasons.DIGEST_MISMATCH, "the artifact that is held is not as it was packed"
         )
-    examination = examine(contents(files), Checks(**request["checks"]), selection.path)
+    examination = examine(contents(files), Checks(**request["checks"]), request["path"])
     if examination.failure is not None:
         raise examination.failure
     Path(request["into"]).write_bytes(data)

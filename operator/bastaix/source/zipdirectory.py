@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, NamedTuple
 from bastaix.api import reasons
 from bastaix.source.failure import SourceFailure
 from bastaix.source.files import MAX_ENTRIES, Kind
-from bastaix.source.soundness import unsafe
+from bastaix.source.soundness import unsafe, unsafe_anywhere
 from bastaix.source.wording import shown
 from bastaix.source.zipformat import (
     CENTRAL,
@@ -177,14 +177,15 @@ def _records(file: BinaryIO, end: _End) -> Iterator[Record]:
 
 def _decoded(raw_name: bytes, extra: dict[int, bytes]) -> str:
     if len(raw_name) > _MAX_RAW_NAME:
-        raise unsafe(f"the archive has a name of {len(raw_name):,} bytes")
+        raise unsafe_anywhere(f"the archive has a name of {len(raw_name):,} bytes")
     if extra.get(_UNICODE_NAME, b"\0" * 5 + raw_name)[5:] != raw_name:
-        raise unsafe(f"the archive has two names for {shown(raw_name.decode(errors='replace'))}")
+        name = shown(raw_name.decode(errors="replace"))
+        raise unsafe_anywhere(f"the archive has two names for {name}")
     try:
         return raw_name.decode()
     except UnicodeDecodeError:
         name = shown(raw_name.decode(errors="replace"))
-        raise unsafe(f"the archive has a name that is not UTF-8: {name}") from None
+        raise unsafe_anywhere(f"the archive has a name that is not UTF-8: {name}") from None
 
 
 def _kind(name: str, mode: int, size: int) -> Kind:

@@ -30,7 +30,6 @@ def test_what_the_process_says_of_the_artifact_is_not_believed(tmp_path: Path) -
     "said",
     [
         {},
-        {"bug": "Traceback"},
         {"digest": 1},
         {"reason": "Ready", "message": "all is well"},
         {"reason": ["x"], "message": {"a": 1}},
@@ -41,6 +40,13 @@ def test_what_the_process_says_of_the_artifact_is_not_believed(tmp_path: Path) -
 def test_nonsense_is_a_refusal(said: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "artifact.zip").write_bytes(b"")
     assert told(tmp_path, **said).reason is reasons.SOURCE_UNSAFE
+
+
+def test_an_error_of_ours_is_told_apart_from_what_an_archive_does(tmp_path: Path) -> None:
+    failure = told(tmp_path, bug="Traceback of /a/secret/place")
+    assert failure.reason is reasons.INTERNAL_ERROR
+    assert failure.reason.heals != "never"
+    assert "secret" not in failure.message
 
 
 def test_a_link_in_the_place_of_the_artifact_is_not_followed(tmp_path: Path) -> None:

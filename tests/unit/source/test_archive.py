@@ -60,6 +60,24 @@ def test_one_folder_at_the_top_is_the_code_where_path_says_so() -> None:
     assert read(doubled, path="serve") == {"app.py": b"app = 1\n"}
 
 
+def test_a_known_wrapper_is_taken_off_whatever_path_says() -> None:
+    data = archive({"app.py": b"app = 1\n"}, wrapper="serving/")
+    assert read(data, path="serving") == {"app.py": b"app = 1\n"}
+    assert refusal(data, path="serving", wrapped=True) == (
+        reasons.PATH_NOT_FOUND,
+        "the source has no folder 'serving'; at its top are 'app.py'",
+    )
+    assert read(archive(wrapper=""), wrapped=True) == REPOSITORY
+
+
+@pytest.mark.parametrize("name", [b"C:/x", b"r/a\\b", b"r/\xff", b"r/" + b"x" * 4096])
+def test_a_name_that_is_refused_anywhere_says_that_exclude_does_not_help(name: bytes) -> None:
+    data = bytes(Zip(items=[item("r/serve/app.py"), Item(name=name)]))
+    reason, message = refusal(data, path="serve", exclude=("**/*",))
+    assert reason is reasons.SOURCE_UNSAFE
+    assert message.endswith("`exclude` does not help")
+
+
 @pytest.mark.parametrize("wrapper", ["r-1/", "", "Ünïcode-1/"])
 def test_the_folder_that_a_host_puts_around_it_does_not_count(wrapper: str) -> None:
     assert read(archive(wrapper=wrapper)) == REPOSITORY

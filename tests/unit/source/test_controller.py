@@ -608,6 +608,7 @@ async def test_a_busy_api_server_is_the_queues_business(story: Story) -> None:
 async def test_a_credential_goes_to_whoever_fetches_and_nowhere_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """CVE-2024-31216 (Flux' source-controller): a credential in the log of what failed."""
     caplog.set_level("DEBUG")
     story = Story(tmp_path, WITH_SECRET)
     story.secrets.put("git-token", CREDENTIAL)

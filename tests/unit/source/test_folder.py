@@ -1,5 +1,8 @@
 """A working tree, read as the archive of its commit would be."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,27 @@ def test_a_name_that_no_archive_could_have_is_refused(tree: Path) -> None:
         read_folder(tree, Selection(path="serve"))
     assert refused.value.reason is reasons.SOURCE_UNSAFE
     assert refused.value.message.isprintable()
+
+
+def test_a_file_that_may_not_be_read_is_told_by_its_name(tree: Path) -> None:
+    for folder in (tree, *list(tree.parents)[:2]):  # pytest keeps others out
+        folder.chmod(0o755)
+    (tree / "serve" / "app.py").chmod(0)
+    with somebody(), pytest.raises(SourceFailure) as refused:
+        read_folder(tree, Selection())
+    assert refused.value.reason is reasons.SOURCE_FORBIDDEN
+    assert refused.value.message.startswith("'serve/app.py' ")
+
+
+@contextmanager
+def somebody() -> Iterator[None]:
+    """Root may read everything, so it is another user for a while."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

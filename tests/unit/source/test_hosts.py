@@ -7,7 +7,7 @@ import pytest
 from bastaix.api import reasons
 from bastaix.api.v1alpha1 import Archive, Git
 from bastaix.source.failure import SourceFailure
-from bastaix.source.hosts import address, archive_address
+from bastaix.source.hosts import CHOICES, address, archive_address
 
 SHA = "3f9c2a1d" * 5
 
@@ -131,7 +131,17 @@ def test_what_cannot_be_addressed_names_its_field(source: Git, named: str) -> No
     assert "canary" not in caught.value.message
 
 
+def test_a_kind_of_host_is_known_to_put_a_folder_around_or_it_is_not() -> None:
+    wrapped = {}
+    for choice in CHOICES:
+        template = "{repository}/{commit}" if choice == "Generic" else None
+        where = "https://github.com/a/b"
+        wrapped[choice] = address(git(where, host=choice, archive_url=template)).kind.wrapped
+    assert {choice for choice in wrapped if not wrapped[choice]} == {"Gitea", "Generic"}
+
+
 def test_an_archive_is_at_its_url_and_shown_without_its_query() -> None:
+    """CVE-2024-6104 (go-retryablehttp): URLs with what is secret in them, in logs."""
     found = archive_address(Archive(url="https://h.corp/a.zip?sig=canary", sha256="a" * 64))
     assert found.url(with_credential=True) == "https://h.corp/a.zip?sig=canary"
     assert found.secret_host == "h.corp"

@@ -236,6 +236,9 @@ UNKNOWN = [
     ({"app.py": "from ray.serve import *"}, "takes all names of ray.serve"),
     ({"app.py": "from o import *", "o.py": "globals()['build'] = 1"}, "line 1 calls globals()"),
     ({"app.cpython-312-x86_64-linux-gnu.so": ""}, "app is compiled"),
+    ({"app.abi3.so": "", "app.py": "other = 1"}, "app is compiled"),
+    ({"app/__init__.so": "", "app/__init__.py": "other = 1"}, "app is compiled"),
+    ({"app/__init__.pyc": "", "app.py": "other = 1"}, "app is compiled"),
 ]
 
 
@@ -244,6 +247,18 @@ def test_does_not_judge_what_syntax_does_not_show(files: dict[str, str], why: st
     tree = {path: text.encode() for path, text in files.items()}
     with pytest.raises(Unknown, match=why.replace("(", r"\(").replace(")", r"\)")):
         check(Code(tree, HERE), "app:build", None)
+
+
+@pytest.mark.parametrize(
+    "beside", ["app.pyc", "app.pyd", "a.so", "sub/app.so", "app.so/x", "__pycache__/app.so"]
+)
+def test_what_python_does_not_prefer_does_not_hide_a_module(beside: str) -> None:
+    with pytest.raises(Missing, match=r"app\.py has no name build"):
+        check(Code({"app.py": b"other = 1", beside: b""}, HERE), "app:build", None)
+
+
+def test_a_package_comes_before_a_compiled_module() -> None:
+    check(Code({"app/__init__.py": b"build = 1", "app.so": b""}, HERE), "app:build", None)
 
 
 def test_a_package_that_looks_elsewhere_too_is_not_judged() -> None:

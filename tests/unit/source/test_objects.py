@@ -1,11 +1,17 @@
 """Objects are asked of the chart's endpoints alone, and what users write is taken at its word."""
 
+import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -17,6 +23,7 @@ from bastaix.source.failure import SourceFailure
 from bastaix.source.policy import Policy
 from tests.unit.source.fetching import saying
 
+CHILD = (sys.executable, "-I", "-m", "bastaix.source.object_child")
 SECRET = {"hosts": b"s3.corp", "accessKeyId": b"canary", "secretAccessKey": b"canary"}
 
 
@@ -50,6 +57,8 @@ async def test_without_an_endpoint_the_value_that_sets_one_is_named(
         "s3://Bucket/key.zip",
         "s3://bucket/key.zip?versionId=1",
         "s3://bucket/key\n.zip",
+        "s3://bucket/key%0a.zip",
+        "s3://bucket/key%ff.zip",
     ],
 )
 async def test_nobody_names_an_endpoint_in_a_url(url: str, tmp_path: Path) -> None:
@@ -80,6 +89,66 @@ async def test_a_server_that_wants_less_is_left_for_a_minute(tmp_path: Path) -> 
         assert server.asked[0].authorization is None
 
 
+async def test_a_server_that_says_for_how_long_is_left_so_long(tmp_path: Path) -> None:
+    body, headers = b"<Error><Code>SlowDown</Code></Error>", {"Retry-After": "7"}
+    async with saying(body, status=429, headers=headers) as server:
+        archive = Archive(url="s3://bucket/key.zip", sha256="0" * 64)
+        policy = Policy(s3_endpoint=server.url)
+        with pytest.raises(SourceFailure) as caught:
+            await objects.fetch(archive, None, tmp_path / "a.zip", policy)
+    assert caught.value.after == 7
+    assert "in 7 s" in caught.value.message
+
+
+async def test_a_key_is_written_as_in_any_url(tmp_path: Path) -> None:
+    async with saying() as server:
+        archive = Archive(url="s3://bucket/a%20b/gr%C3%B6%C3%9Fe%25.zip", sha256="0" * 64)
+        policy = Policy(s3_endpoint=server.url)
+        await objects.fetch(archive, None, tmp_path / "a.zip", policy)
+        assert unquote(server.asked[0].path) == "/bucket/a b/größe%.zip"
+
+
+async def test_a_process_that_the_node_ends_may_be_tried_again(tmp_path: Path) -> None:
+    async with silent() as policy:
+        fetching = asyncio.create_task(refused("s3://bucket/key.zip", policy(seconds=60), tmp_path))
+        os.kill(await child(fetching), signal.SIGKILL)
+        reason, message = await fetching
+    assert reason is reasons.SOURCE_INTERRUPTED
+    assert "ended by the node" in message
+
+
+async def test_an_error_of_ours_is_told_and_tried_again(tmp_path: Path) -> None:
+    """An endpoint that nothing could be asked of stands for whatever was not thought of."""
+    policy = Policy(s3_endpoint="https://s3..corp")
+    reason, message = await refused("s3://bucket/key.zip", policy, tmp_path)
+    assert reason is reasons.INTERNAL_ERROR
+    assert reason.heals != "never"
+    assert message.startswith("s3://bucket/key.zip: ")
+
+
+async def test_waiting_for_a_turn_is_part_of_the_time(tmp_path: Path) -> None:
+    async with silent() as policy:
+        others = [
+            asyncio.create_task(refused("s3://bucket/a.zip", policy(seconds=60), tmp_path / name))
+            for name in ("one", "two")
+        ]
+        while len(children()) < 2:
+            assert not any(other.done() for other in others)
+            await asyncio.sleep(0.01)
+        reason, _ = await refused("s3://bucket/b.zip", policy(seconds=0.2), tmp_path)
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
+    assert reason is reasons.SOURCE_INTERRUPTED
+
+
+async def test_a_full_disk_is_no_fault_of_the_store(tmp_path: Path) -> None:
+    async with saying() as server:
+        answer = await asked_directly(server.url, "/dev/full")
+    assert answer["reason"] == "SourceInterrupted"
+    assert "No space left on device" in answer["message"]
+
+
 async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     async with saying() as second:
         headers = {"Location": f"{second.url}/bucket/key.zip"}
@@ -94,16 +163,54 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
 def test_the_process_ends_itself_when_nobody_is_left_to_do_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        request = {
-            **{"endpoint": f"http://{host}", "host": host, "region": "us-east-1"},
-            **{"bucket": "bucket", "key": "key", "keys": None, "proxy": None, "trust": None},
-            **{"into": str(tmp_path / "a.zip"), "max_bytes": 1, "seconds": 0.5},
-        }
         ended = subprocess.run(
-            [sys.executable, "-I", "-m", "bastaix.source.object_child"],
-            input=json.dumps(request).encode(),
+            CHILD,
+            input=request(f"http://{host}", str(tmp_path / "a.zip"), seconds=0.5),
             capture_output=True,
             timeout=20,
             check=False,
         )
     assert ended.returncode == -signal.SIGALRM
+
+
+def request(endpoint: str, into: str, seconds: float) -> bytes:
+    """As the process that fetches is given it."""
+    given = {
+        **{"endpoint": endpoint, "host": "s3.corp", "region": "us-east-1"},
+        **{"bucket": "bucket", "key": "key", "keys": None, "proxy": None, "trust": None},
+        **{"into": into, "max_bytes": 1000, "seconds": seconds},
+    }
+    return json.dumps(given).encode()
+
+
+async def asked_directly(endpoint: str, into: str) -> dict[str, Any]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*CHILD, stdin=pipe, stdout=pipe)
+    answer, _ = await process.communicate(request(endpoint, into, seconds=60))
+    said: dict[str, Any] = json.loads(answer)
+    return said
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[Callable[..., Policy]]:
+    """A store that takes connections and never answers; gives policies that name it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield lambda **fields: Policy(s3_endpoint=endpoint, **fields)
+
+
+async def child(fetching: asyncio.Task[Any]) -> int:
+    """The process that fetches, once there is one."""
+    while not (found := children()):
+        assert not fetching.done()
+        await asyncio.sleep(0.01)
+    return found[0]
+
+
+def children() -> list[int]:
+    """Processes of ours that fetch an object."""
+    tasks = Path("/proc/self/task").iterdir()
+    listed = [int(each) for task in tasks for each in (task / "children").read_text().split()]
+    return [
+        each for each in listed if b"object_child" in Path(f"/proc/{each}/cmdline").read_bytes()
+    ]

@@ -11,6 +11,10 @@ from bastaix.api.v1alpha1 import Archive, Git, ModelDeployment, Source, Spec
 from bastaix.source import pipeline
 from bastaix.source.artifact import Checks, Selection
 from bastaix.source.failure import SourceFailure
+from bastaix.source.files import File
+from bastaix.source.packing import pack
+from bastaix.source.policy import Policy
+from bastaix.source_app import Pipeline
 from tests.fakes.git_hosts import COMMIT, TOKEN, FakeGitea, archive
 from tests.unit.bodies import body, with_field
 from tests.unit.source.fetching import allowing, saying
@@ -41,6 +45,7 @@ async def test_a_private_commit_becomes_an_artifact_and_nothing_stays_behind(
 
 
 async def test_a_secret_for_another_host_is_never_sent(tmp_path: Path) -> None:
+    """CVE-2026-40161 (Tekton): who only names a repository had a token sent to his own host."""
     async with FakeGitea(private=True) as gitea:
         git = Git(repository=f"{gitea.url}/acme/serving", commit=COMMIT, host="Gitea")
         secret = {"hosts": b"gitea.corp", "token": TOKEN.encode()}
@@ -64,9 +69,44 @@ async def test_an_archive_with_another_digest_is_refused_unopened(tmp_path: Path
         with pytest.raises(SourceFailure) as caught:
             await pipeline.fetched(wanted, None, allowing(server), tmp_path)
     assert caught.value.reason is reasons.DIGEST_MISMATCH
+    assert caught.value.reason.heals == "outside", "who has it may put the right one back"
     assert DIGEST in caught.value.message
     assert "canary" not in caught.value.message
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("data", [b"PK\3\4 cut off", b"\x1f\x8b a tar"])
+async def test_a_damaged_archive_that_is_the_pinned_one_is_not_asked_for_again(
+    data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "archive.zip").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    pinned = spec(archive={"url": "https://h.corp/a.zip", "sha256": sha256})
+    with pytest.raises(SourceFailure) as caught:
+        await pipeline.opened(tmp_path / "archive.zip", pinned, tmp_path)
+    assert caught.value.reason is reasons.ARCHIVE_DAMAGED
+    assert caught.value.reason.heals == "never"
+
+
+async def test_a_damaged_archive_of_a_commit_may_come_whole_the_next_time(tmp_path: Path) -> None:
+    (tmp_path / "archive.zip").write_bytes(b"PK\3\4 cut off")
+    commit = spec(git={"repository": "https://github.com/acme/serving", "commit": COMMIT})
+    with pytest.raises(SourceFailure) as caught:
+        await pipeline.opened(tmp_path / "archive.zip", commit, tmp_path)
+    assert caught.value.reason is reasons.SOURCE_NOT_ARCHIVE
+    assert caught.value.reason.heals == "outside"
+
+
+async def test_the_host_tells_whether_a_folder_is_around_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "archive.zip").write_bytes(archive("serving"))
+    git = {"repository": "https://git.corp/acme/serving", "commit": COMMIT, "path": "serving"}
+    unknown, known = (spec(git={**git, "host": host}) for host in ("Gitea", "GitHubEnterprise"))
+    assert (await pipeline.opened(tmp_path / "archive.zip", unknown, tmp_path)).files == 1
+    with pytest.raises(SourceFailure) as caught:
+        await pipeline.opened(tmp_path / "archive.zip", known, tmp_path)
+    assert caught.value.reason is reasons.PATH_NOT_FOUND
+    at_hand = pipeline.opened(tmp_path / "archive.zip", known, tmp_path, from_host=False)
+    assert (await at_hand).files == 1
 
 
 async def test_another_commit_than_the_pinned_is_refused(tmp_path: Path) -> None:
@@ -83,6 +123,19 @@ async def test_another_commit_than_the_pinned_is_refused(tmp_path: Path) -> None
             await pipeline.verified(wanted, None, allowing(server), tmp_path)
     assert caught.value.reason is reasons.DIGEST_MISMATCH
     assert left_in(tmp_path) == []
+
+
+async def test_what_is_held_is_checked_with_advice_from_the_top_of_its_repository(
+    tmp_path: Path,
+) -> None:
+    held = pack({"more/other.py": File(b"build = 1")})
+    git = {"repository": "https://github.com/acme/serving", "commit": COMMIT, "path": "apps"}
+    wanted = with_field(body(), "spec.source", {"git": git})
+    wanted = with_field(wanted, "spec.app.importPath", "other:build")
+    code, md = Pipeline(Policy(), lambda _: None), ModelDeployment.from_body(wanted)
+    with pytest.raises(SourceFailure) as caught:
+        await code.recheck(held, md.spec)
+    assert caught.value.message.endswith("set path: apps/more")
 
 
 def test_what_is_selected_and_checked_comes_from_the_spec() -> None:

@@ -1,16 +1,20 @@
 """Untrusted bytes are opened in a process of their own, and whatever becomes of it is an answer."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from bastaix.api import reasons
+from bastaix.source.answer import believed
 from bastaix.source.artifact import Artifact, Checks, Selection
 from bastaix.source.failure import SourceFailure
 from bastaix.source.files import File
@@ -107,6 +111,32 @@ async def test_a_process_that_the_node_ends_may_be_tried_again(tmp_path: Path) -
     assert refused.value.reason.heals != "never"
 
 
+async def test_a_process_that_does_not_get_to_work_may_be_tried_again(tmp_path: Path) -> None:
+    """A limit that no system takes stands for whatever keeps it from beginning."""
+    with pytest.raises(SourceFailure) as refused:
+        await opened(tmp_path, Zip(items=[APP]), limits=Limits(memory=-(2**70)))
+    assert refused.value.reason is reasons.INTERNAL_ERROR
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(bytes(Zip(items=[APP])))
+    request = {
+        **{"archive": str(tmp_path / "a.zip"), "selection": {"path": "serve"}, "path": "serve"},
+        **{"checks": asdict(CHECKS), "limits": asdict(DEFAULT), "into": "/dev/full"},
+    }
+    ended = subprocess.run(
+        [sys.executable, "-I", "-m", "bastaix.source.unpack"],
+        input=json.dumps(request).encode(),
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    with pytest.raises(SourceFailure) as refused:
+        believed(ended.stdout, tmp_path / "nothing.zip")
+    assert refused.value.reason is reasons.SOURCE_INTERRUPTED
+    assert "No space left on device" in refused.value.message
+
+
 async def test_who_is_no_longer_waited_for_ends(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     opening = asyncio.create_task(
@@ -164,6 +194,14 @@ async def test_what_is_held_may_fail_new_checks(tmp_path: Path) -> None:
     with pytest.raises(SourceFailure) as refused:
         await recheck(artifact.data, replace(CHECKS, import_path="app:other"))
     assert refused.value.reason is reasons.IMPORT_PATH_NOT_FOUND
+
+
+async def test_advice_on_what_is_held_is_from_the_top_of_its_repository(tmp_path: Path) -> None:
+    nested = Zip(items=[APP, item("r/serve/more/other.py", b"app = 1\n")])
+    artifact = await opened(tmp_path, nested)
+    with pytest.raises(SourceFailure) as refused:
+        await recheck(artifact.data, replace(CHECKS, import_path="other:app"), path="serve")
+    assert refused.value.message.endswith("set path: serve/more")
 
 
 async def test_what_is_held_and_was_not_packed_here_is_refused(tmp_path: Path) -> None:
