@@ -82,23 +82,23 @@ class Watch:
             raise WatchError(f"the watch of {self._kind} ended; kubectl said {said}")
         return list(self._events)
 
-    @property
-    def objects(self) -> dict[str, dict[str, Any]]:
-        """As they are now, by name."""
-        found: dict[str, dict[str, Any]] = {}
-        for event in self.events:
-            if event.deleted:
-                found.pop(event.name, None)
-            else:
-                found[event.name] = event.object
-        return found
-
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             told = json.loads(line)
             deleted = told["type"] == "DELETED"
             self._events.append(Event(time.monotonic(), deleted, told["object"]))
+
+
+def current(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
+    """The objects as they are now, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event.deleted:
+            found.pop(event.name, None)
+        else:
+            found[event.name] = event.object
+    return found
 
 
 def first(events: Iterable[Event], matches: Callable[[Event], bool]) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.watched import Watch, WatchError, seconds_without_endpoint
+from benchmarks.watched import Watch, WatchError, current, seconds_without_endpoint
 from cluster.control_plane import ControlPlane
 from tests.api.conftest import Kubectl
 from tests.api.operator_process import until
@@ -37,10 +37,10 @@ def test_a_watch_tells_what_is_there_and_each_change(
         until(lambda: len(slices.events) == 1, "what was there")
         apply(ready=True)
         until(lambda: len(slices.events) == 2, "a change")
-        assert slices.objects["watched"]["endpoints"][0]["conditions"] == {"ready": True}
+        assert current(slices.events)["watched"]["endpoints"][0]["conditions"] == {"ready": True}
         kubectl("delete", "endpointslice", "watched")
         until(lambda: len(slices.events) == 3, "the deletion")
-        assert not slices.objects
+        assert not current(slices.events)
         there, changed, gone = slices.events
     assert there.labels == LABELS
     assert there.at < changed.at < gone.at
