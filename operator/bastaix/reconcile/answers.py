@@ -17,7 +17,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import CheckResult, Observed, Via
 from bastaix.reconcile.cluster import Address, Probe, Tally
 from bastaix.reconcile.index import Name
-from bastaix.rollout.asks import Ask
+from bastaix.rollout.asks import Ask, is_settling
 from bastaix.rollout.checks import check_for, digest
 from bastaix.rollout.roles import Roles
 
@@ -51,7 +51,7 @@ class Answers:
             message=answer.message,
             at=self._now(),
             asked=digest(check),
-            failures=before.failures + 1 if before is not None and not before.ok else 1,
+            failures=1 if before is None or _is_void(before, ask, roles) else before.failures + 1,
         )
         rayservice = observed.rayservice_of(ask.revision)
         if answer.outcome == "right" and rayservice is not None:
@@ -105,6 +105,11 @@ class Answers:
         if self._measured.get(name) != metadata["uid"] and created >= self._born:
             self._measured[name] = metadata["uid"]
             self._tally.first_answer((self._now() - created).total_seconds())
+
+
+def _is_void(before: CheckResult, ask: Ask, roles: Roles) -> bool:
+    """Right, or perhaps not of this revision at all."""
+    return before.ok or (ask.via == "stable" and is_settling(roles, before.at))
 
 
 def _counts(

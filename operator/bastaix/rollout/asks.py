@@ -11,13 +11,16 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.observe.observed import CheckResult, Observed, Via
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS
-from bastaix.rollout.roles import Roles
+from bastaix.rollout.roles import Roles, moment
 
 # An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
 # that it is not right it is asked after twice the time.
 UNREACHABLE_SECONDS: Final = 1.0
 WRONG_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 60.0
+SETTLE_SECONDS: Final = 5.0
+"""For so long after a turn the nodes may still send a request to where the Service led before."""
+SETTLING_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ def due(
     asks: list[Ask] = []
     waits: list[float] = []
     for ask in _parties(roles.active, trial):
-        if not observed.has_endpoints(ask.revision):
+        if not _is_reachable(observed, ask):
             continue
         last = observed.check_of(ask.revision, ask.via)
         is_stable = ask.via == "stable"
         left = _left(last, now, is_baking=is_baking and is_stable)
+        if is_stable and last is not None and not last.ok and is_settling(roles, now):
+            left = SETTLING_SECONDS - (now - last.at).total_seconds()
         if last is None or (is_turned and is_stable):
             left = 0.0
         if left is not None and left <= 0:
@@ -51,6 +56,20 @@ def due(
         elif left is not None:
             waits.append(left)
     return tuple(asks), min(waits, default=None)
+
+
+def is_settling(roles: Roles, at: datetime) -> bool:
+    """What is answered at that moment may not be of the active revision yet."""
+    since = moment(roles.turn.since)
+    return since is not None and (at - since).total_seconds() < SETTLE_SECONDS
+
+
+def _is_reachable(observed: Observed, ask: Ask) -> bool:
+    """KubeRay makes a candidate's Service late; a name looked up too early is unknown for long."""
+    if not observed.has_endpoints(ask.revision):
+        return False
+    status = (observed.rayservice_of(ask.revision) or {}).get("status") or {}
+    return ask.via == "stable" or bool(status.get("numServeEndpoints"))
 
 
 def _parties(active: str | None, trial: str | None) -> list[Ask]:

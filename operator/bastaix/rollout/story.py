@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.reasons import Finding
 from bastaix.observe.observed import Observed
 from bastaix.observe.phases import phase
+from bastaix.rollout.asks import is_settling
 from bastaix.rollout.gates import Verdict
 from bastaix.rollout.roles import Roles
+
+_OF_ANSWERS: Final = (reasons.WRONG_ANSWER, reasons.PROBE_UNREACHABLE)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def said(
         waiting = Finding(reasons.FETCHING_SOURCE, "no revision has been made yet")
         return Said(waiting, stalled=False)
     found = phase(observed, roles.active)
+    if found.reason in _OF_ANSWERS and is_settling(roles, now):
+        found = Finding(reasons.AWAITING_ANSWER, f"traffic is being turned to {roles.active}")
     is_other = roles.target is not None and roles.target.hash != roles.active
     if found.reason == reasons.READY and is_other:
         message = f"revision {roles.active} is active, as was asked for"

@@ -107,7 +107,10 @@ class Stage:
 
     def say(self, app: dict[str, Any], name: str | None = None) -> None:
         """What Ray Serve says of an app."""
-        status = {"activeServiceStatus": {"applicationStatuses": {"app": app}}}
+        status = {
+            "activeServiceStatus": {"applicationStatuses": {"app": app}},
+            "numServeEndpoints": 1,
+        }
         self.cluster.put(RAYSERVICE, {**self._named(name), "status": status})
 
     def turn(self, role: str, *, ready: bool, name: str | None = None) -> None:

@@ -17,7 +17,12 @@ from bastaix.reconcile.kinds import (
     SERVICE,
 )
 from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS
-from bastaix.rollout.asks import LONGEST_SECONDS, UNREACHABLE_SECONDS, WRONG_SECONDS
+from bastaix.rollout.asks import (
+    LONGEST_SECONDS,
+    SETTLE_SECONDS,
+    UNREACHABLE_SECONDS,
+    WRONG_SECONDS,
+)
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
@@ -283,6 +288,7 @@ def test_a_quota_that_the_old_revision_fills_does_not_keep_it() -> None:
 
 def test_an_answer_to_another_check_does_not_count() -> None:
     stage = answering()
+    stage.clock.forward(SETTLE_SECONDS)
     stage.probe.answer = Answer("wrong", "GET said no")
     stage.set("spec.app.check", {"path": "/never"})
     stage.run()

@@ -6,9 +6,10 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, SERVICE
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, RAYSERVICE, SERVICE
 from bastaix.reconcile.reconciler import LOOKS
 from bastaix.rollout import record
+from bastaix.rollout.asks import SETTLING_SECONDS
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
 from bastaix.rollout.roles import FIRST_RETRY_SECONDS
 from tests.unit.bodies import with_field
@@ -386,6 +387,34 @@ def test_a_returned_revision_serves_and_the_one_that_failed_goes_and_is_not_trie
     stage.clock.forward(3600)
     stage.run()
     assert there(stage) == {a}
+
+
+def test_what_is_answered_while_the_nodes_follow_the_turn_is_no_failure() -> None:
+    stage, _, b = with_candidate()
+    stage.bring_up(b)
+    stage.probe.behind[NAME[1]] = Answer("wrong", "POST answered 404, not 200")
+    for _ in range(2 * BAKE_FAILURES):
+        assert stage.run() == SETTLING_SECONDS
+        assert stage.ready["reason"] == "AwaitingAnswer"
+        stage.clock.forward(SETTLING_SECONDS)
+    stage.probe.behind.clear()
+    stage.run()
+    assert stage.selected == b
+    assert stage.ready["status"] == "True"
+
+
+def test_a_candidate_is_not_asked_before_kuberay_has_made_its_service() -> None:
+    """A name that is looked up too early stays unknown to the cluster's DNS for some seconds."""
+    stage, _, b = with_candidate()
+    stage.bring_up(b)
+    asked = len(stage.probe.candidates)
+    early = with_field(stage.cluster.body(RAYSERVICE, ("demo", b)), "status.numServeEndpoints", 0)
+    stage.cluster.put(RAYSERVICE, early)
+    stage.run()
+    assert len(stage.probe.candidates) == asked
+    stage.say({"status": "RUNNING", "message": ""}, b)
+    stage.run()
+    assert stage.selected == b
 
 
 def test_one_wrong_answer_is_no_reason_to_return() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bastaix.observe.verification import SOURCE_SECONDS
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYCLUSTER, RAYSERVICE, SERVICE
-from bastaix.rollout.asks import UNREACHABLE_SECONDS
+from bastaix.rollout.asks import SETTLE_SECONDS, UNREACHABLE_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
@@ -118,6 +118,7 @@ def test_it_is_asked_again_after_its_pods_were_gone_meanwhile() -> None:
 
 def test_one_that_is_not_reached_is_asked_sooner_than_the_source_is_looked_at() -> None:
     stage = with_unverified_commit()
+    stage.clock.forward(SETTLE_SECONDS)
     stage.turn("worker", ready=False)
     stage.run()
     stage.turn("worker", ready=True)
