@@ -1,68 +1,26 @@
-"""How one revision follows another: candidate, gate, promotion, drain, and the way back."""
-
-from typing import Any
+"""How one revision follows another: candidate, gate, promotion, drain, withdrawal."""
 
 import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, RAYSERVICE, SERVICE
+from bastaix.reconcile.kinds import POD, SERVICE
 from bastaix.reconcile.reconciler import LOOKS
-from bastaix.rollout import record
-from bastaix.rollout.asks import SETTLING_SECONDS
-from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
 from bastaix.rollout.roles import FIRST_RETRY_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import status_of
+from tests.unit.reconcile.rollouts import (
+    COMMIT,
+    FAILED,
+    B,
+    C,
+    outcome,
+    promoted,
+    serves,
+    there,
+    with_candidate,
+)
 from tests.unit.reconcile.stage import NAME, Stage, answering
-
-COMMIT = "spec.source.git.commit"
-B, C = "b" * 40, "c" * 40
-FAILED = {"status": "DEPLOY_FAILED", "message": "ModuleNotFoundError: No module named 'x'"}
-
-
-def with_candidate(**fields: Any) -> tuple[Stage, str, str]:
-    """Revision A answers and has been baked, B was just started: the names of their RayServices."""
-    stage = answering(**fields)
-    stage.clock.forward(3600)
-    a = stage.rayservice["metadata"]["name"]
-    stage.set(COMMIT, B)
-    stage.run()
-    b = next(iter(there(stage) - {a}), "")
-    return stage, a, b
-
-
-def promoted(**fields: Any) -> tuple[Stage, str, str]:
-    """B has just got the traffic from A."""
-    stage, a, b = with_candidate(**fields)
-    stage.bring_up(b)
-    stage.run()
-    assert stage.selected == b
-    return stage, a, b
-
-
-def there(stage: Stage) -> set[str]:
-    return {each["metadata"]["name"] for each in stage.rayservices}
-
-
-def outcome(stage: Stage, name: str) -> record.Record:
-    """What is remembered of a revision, by the name of its RayService."""
-    return record.read(stage.cluster.body(SERVICE, NAME))[name.rpartition("-")[2]]
-
-
-def ask_for(stage: Stage, request: str) -> None:
-    body = stage.cluster.body(MODELDEPLOYMENT, NAME)
-    annotated = with_field(body, "metadata.annotations", {})
-    annotated["metadata"]["annotations"] = {names.REQUEST_ANNOTATION: request}
-    stage.cluster.put(MODELDEPLOYMENT, annotated)
-
-
-def generation(stage: Stage) -> int:
-    return int(stage.cluster.body(MODELDEPLOYMENT, NAME)["metadata"]["generation"])
-
-
-def serves(stage: Stage) -> bool:
-    return stage.condition("Serving")["status"] == "True"
 
 
 def test_the_candidate_starts_beside_the_active_revision_and_gets_nothing() -> None:
@@ -98,21 +56,6 @@ def test_the_revision_before_goes_when_it_has_been_drained() -> None:
     stage.run()
     assert there(stage) == {b}
     assert stage.ready["status"] == "True"
-
-
-def test_after_the_bake_nobody_is_asked_any_more() -> None:
-    stage, _, _ = promoted()
-    asked = stage.probe.asked
-    stage.clock.forward(BAKE_CHECK_SECONDS)
-    stage.run()
-    assert stage.probe.asked == asked + 1
-    stage.clock.forward(60)
-    stage.run()
-    stage.take_down()
-    for _ in range(3):
-        stage.clock.forward(60)
-        assert stage.run() is None
-    assert stage.probe.asked == asked + 1
 
 
 def test_a_candidate_that_serve_gives_up_is_withdrawn_and_the_active_one_stays() -> None:
@@ -354,211 +297,6 @@ def test_while_the_one_before_is_drained_a_third_waits() -> None:
     stage.run()
     assert len(there(stage)) == 2
     assert stage.selected == b
-
-
-def test_three_wrong_answers_in_a_row_bring_the_one_before_back_at_once() -> None:
-    stage, a, b = promoted()
-    stage.probe.behind[NAME[1]] = Answer("wrong", "POST answered 500, not 200")
-    for _ in range(BAKE_FAILURES - 1):
-        stage.clock.forward(BAKE_CHECK_SECONDS)
-        stage.run()
-        assert stage.selected == b
-    stage.probe.behind.clear()
-    stage.probe.answer = Answer("wrong", "POST answered 500, not 200")
-    stage.clock.forward(BAKE_CHECK_SECONDS)
-    stage.run()
-    assert stage.selected == a
-    assert outcome(stage, b).outcome == "RolledBack"
-    assert stage.ready["reason"] == "WrongAnswer"
-    assert "3 times in a row" in stage.ready["message"]
-    assert stage.condition("Stalled")["status"] == "True"
-
-
-def test_a_returned_revision_serves_and_the_one_that_failed_goes_and_is_not_tried_again() -> None:
-    stage, a, b = promoted()
-    stage.turn("worker", ready=False, name=b)
-    stage.run()
-    assert stage.selected == a
-    assert serves(stage)
-    assert stage.ready["reason"] == "NoEndpoint"
-    stage.clock.forward(60)
-    stage.run()
-    assert there(stage) == {a}
-    stage.clock.forward(3600)
-    stage.run()
-    assert there(stage) == {a}
-
-
-def test_what_is_answered_while_the_nodes_follow_the_turn_is_no_failure() -> None:
-    stage, _, b = with_candidate()
-    stage.bring_up(b)
-    stage.probe.behind[NAME[1]] = Answer("wrong", "POST answered 404, not 200")
-    for _ in range(2 * BAKE_FAILURES):
-        assert stage.run() == SETTLING_SECONDS
-        assert stage.ready["reason"] == "AwaitingAnswer"
-        stage.clock.forward(SETTLING_SECONDS)
-    stage.probe.behind.clear()
-    stage.run()
-    assert stage.selected == b
-    assert stage.ready["status"] == "True"
-
-
-def test_a_candidate_is_not_asked_before_kuberay_has_made_its_service() -> None:
-    """A name that is looked up too early stays unknown to the cluster's DNS for some seconds."""
-    stage, _, b = with_candidate()
-    stage.bring_up(b)
-    asked = len(stage.probe.candidates)
-    early = with_field(stage.cluster.body(RAYSERVICE, ("demo", b)), "status.numServeEndpoints", 0)
-    stage.cluster.put(RAYSERVICE, early)
-    stage.run()
-    assert len(stage.probe.candidates) == asked
-    stage.say({"status": "RUNNING", "message": ""}, b)
-    stage.run()
-    assert stage.selected == b
-
-
-def test_one_wrong_answer_is_no_reason_to_return() -> None:
-    stage, _, b = promoted()
-    stage.probe.answer = Answer("wrong", "no")
-    for _ in range(BAKE_FAILURES - 1):
-        stage.clock.forward(BAKE_CHECK_SECONDS)
-        stage.run()
-    stage.probe.answer = Answer("right", "yes")
-    stage.clock.forward(BAKE_CHECK_SECONDS)
-    stage.run()
-    assert stage.selected == b
-    assert stage.ready["status"] == "True"
-
-
-def test_a_bake_that_fails_after_a_recreate_brings_the_last_good_one_back_anew() -> None:
-    stage, a, _ = with_candidate(spec__rollout={"strategy": "Recreate"})
-    stage.take_down()
-    stage.run()
-    (b,) = there(stage)
-    stage.bring_up(b)
-    stage.run()
-    assert stage.selected == b
-    ask_for(stage, f"rollback@{generation(stage)}")
-    stage.run()
-    stage.take_down()
-    stage.run()
-    assert there(stage) == {a}
-    stage.bring_up(a)
-    stage.run()
-    assert stage.selected == a
-    assert stage.ready["reason"] == "RolledBack"
-
-
-def test_a_pause_before_the_promotion_waits_for_a_word() -> None:
-    stage, a, b = with_candidate(spec__rollout={"pauseBeforePromotion": True})
-    stage.bring_up(b)
-    stage.run()
-    assert stage.selected == a
-    assert stage.ready["reason"] == "Paused"
-    assert stage.condition("Stalled")["status"] == "True"
-    stage.clock.forward(24 * 3600)
-    stage.run()
-    assert there(stage) == {a, b}, "the deadline is not for those who wait"
-    ask_for(stage, f"promote@{generation(stage) - 1}")
-    stage.run()
-    assert stage.selected == a, "what was asked for another generation counts no more"
-    ask_for(stage, f"promote@{generation(stage)}")
-    stage.run()
-    assert stage.selected == b
-    assert stage.ready["status"] == "True"
-
-
-def test_a_pause_can_be_asked_for_in_the_middle() -> None:
-    stage, a, b = with_candidate()
-    ask_for(stage, f"pause@{generation(stage)}")
-    stage.bring_up(b)
-    stage.run()
-    assert stage.selected == a
-    assert stage.ready["reason"] == "Paused"
-
-
-def test_a_rollback_that_is_asked_for_brings_the_last_promoted_revision_back() -> None:
-    stage, a, b = promoted()
-    stage.clock.forward(60)
-    stage.run()
-    stage.take_down()
-    ask_for(stage, f"rollback@{generation(stage)}")
-    stage.run()
-    assert there(stage) == {a, b}
-    assert stage.selected == b
-    stage.bring_up(a)
-    stage.run()
-    assert stage.selected == a
-    assert stage.ready["reason"] == "RolledBack"
-    assert stage.condition("Stalled")["status"] == "True"
-    stage.set(COMMIT, C)
-    stage.clock.forward(60)
-    stage.run()
-    stage.take_down()
-    stage.run()
-    assert len(there(stage) - {a, b}) == 1, "another spec goes on"
-
-
-def test_during_the_drain_a_rollback_takes_no_start() -> None:
-    stage, a, _ = promoted()
-    ask_for(stage, f"rollback:{a.rpartition('-')[2]}@{generation(stage)}")
-    stage.run()
-    assert stage.selected == a
-
-
-def test_a_retry_tries_what_failed_again_once_for_each_request() -> None:
-    stage, a, b = with_candidate()
-    stage.bring_up(b)
-    stage.say(FAILED, b)
-    stage.run()
-    stage.take_down()
-    for text in (f"retry@{generation(stage)}", f"retry@{generation(stage)}.2"):
-        stage.clock.forward(60)
-        ask_for(stage, text)
-        stage.run()
-        assert there(stage) == {a, b}
-        stage.bring_up(b)
-        stage.say(FAILED, b)
-        stage.run()
-        assert there(stage) == {a}
-        stage.take_down()
-        stage.run()
-        assert there(stage) == {a}
-
-
-@pytest.mark.parametrize("verb", ["promote", "pause"])
-def test_what_is_asked_for_after_a_retry_does_not_bring_the_old_failure_back(verb: str) -> None:
-    stage, a, b = with_candidate(spec__rollout={"pauseBeforePromotion": True})
-    stage.bring_up(b)
-    stage.say(FAILED, b)
-    stage.run()
-    stage.take_down()
-    stage.clock.forward(60)
-    ask_for(stage, f"retry@{generation(stage)}")
-    stage.run()
-    stage.bring_up(b)
-    stage.run()
-    assert stage.ready["reason"] == "Paused"
-    ask_for(stage, f"{verb}@{generation(stage)}")
-    stage.run()
-    assert there(stage) == {a, b}
-    assert stage.selected == (b if verb == "promote" else a)
-
-
-def test_a_held_candidate_begins_anew_when_a_retry_is_asked_for() -> None:
-    stage, a, b = with_candidate(spec__rollout={"onFailure": "Hold"})
-    stage.bring_up(b)
-    stage.say(FAILED, b)
-    stage.run()
-    held = stage.rayservices[-1]["metadata"]["uid"]
-    stage.clock.forward(60)
-    ask_for(stage, f"retry@{generation(stage)}")
-    stage.run()
-    assert there(stage) == {a}
-    stage.take_down()
-    stage.run()
-    assert there(stage) == {a, b}
-    assert stage.rayservices[-1]["metadata"]["uid"] != held
 
 
 def test_the_active_revision_is_asked_its_own_check_and_not_the_next_ones() -> None:
