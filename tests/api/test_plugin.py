@@ -317,7 +317,7 @@ def test_on_a_terminal_a_screen_is_painted_in_place(
 ) -> None:
     ours, theirs = os.openpty()
     words = ["status", "echo", "-n", namespace, "-w", "--kubeconfig", str(world.kubeconfig)]
-    process = subprocess.Popen([*PROGRAM, *words], stdout=theirs)
+    process = subprocess.Popen([*PROGRAM, *words], stdout=theirs, preexec_fn=hear_ctrl_c)
     os.close(theirs)
     painted = b""
     while b"Candidate  " not in painted or not painted.endswith(b"\x1b[J"):
@@ -332,7 +332,9 @@ def test_watching_tells_changes_and_ends_by_its_user(
     world: World, namespace: str, rollout: Object
 ) -> None:
     words = ["status", "echo", "-n", namespace, "--watch", "--kubeconfig", str(world.kubeconfig)]
-    process = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*PROGRAM, *words], stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )
     assert process.stdout is not None
     with closing(process.stdout) as lines:
         expect(lines, f"Candidate: {BAD}  commit {(BAD * 5)[:12]}  Scheduling")
@@ -341,6 +343,11 @@ def test_watching_tells_changes_and_ends_by_its_user(
         expect(lines, "Candidate: none")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 130
+
+
+def hear_ctrl_c() -> None:
+    """Whoever started the tests in the background had a shell that has SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def expect(lines: IO[str], text: str) -> None:

@@ -73,9 +73,7 @@ class Story:
 
 STORIES = {
     "blue-green": Story({}),
-    "recreate": Story({"strategy": "Recreate"}),
     "withdrawn": Story({}, fails=True),
-    "held": Story({"onFailure": "Hold"}, fails=True),
     "recreate-and-back": Story({"strategy": "Recreate"}, fails=True),
     "turned-back": Story({}, spoils=True),
 }
