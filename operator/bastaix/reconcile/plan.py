@@ -85,11 +85,8 @@ def plan(
             Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
             hindrance,
         )
-    kept = children.keep(observed, roles)
+    kept, left, move = _look(md, observed, roles, now)
     going = children.going(md, observed, kept)
-    living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
-    left = remains(md, observed, living)
-    move = _move(md, observed, roles, now, is_clear=left is None)
     stable = children.stable_service(md, observed, roles, move.turn, move.records)
     questions, due = asks.due(
         observed,
@@ -114,6 +111,31 @@ def plan(
         said=said(observed, roles, move.verdict, left, now),
     )
     return _hindered(steps, hindrance)
+
+
+def tell(
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    hindrance: Hindrance | None,
+    now: datetime,
+) -> Said | None:
+    """What a plan would say, without the rendering that its steps need."""
+    if md.spec.suspend or observed.kuberay == "missing":
+        return None if md.spec.suspend else _hindered(Plan(), hindrance).said
+    _, left, move = _look(md, observed, roles, now)
+    word = said(observed, roles, move.verdict, left, now)
+    return _hindered(Plan(said=word), hindrance).said
+
+
+def _look(
+    md: ModelDeployment, observed: Observed, roles: Roles, now: datetime
+) -> tuple[frozenset[str], Object | None, _Move]:
+    """Who may hold Pods, the first thing that holds some and shall not, and what becomes of it."""
+    kept = children.keep(observed, roles)
+    living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
+    left = remains(md, observed, living)
+    return kept, left, _move(md, observed, roles, now, is_clear=left is None)
 
 
 def _move(

@@ -25,7 +25,7 @@ from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
-from bastaix.reconcile.plan import AT_ONCE, Plan, plan
+from bastaix.reconcile.plan import AT_ONCE, Plan, plan, tell
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -124,7 +124,7 @@ class Reconciler:
         md, now = ModelDeployment.from_body(body), self._now()
         observed, parts = await self._observe(md, body, goal)
         if said is None:
-            said = plan(md, observed, parts, goal.hindrance, now).said
+            said = tell(md, observed, parts, goal.hindrance, now)
         wanted = status(md, observed, parts, said, now)
         await self._report(body, wanted)
         return {**body, "status": wanted}
