@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -116,6 +117,96 @@ def check(file: TextIO, **given: Any) -> None:
     except (Unusable, BadSetting) as error:
         raise _Unusable(str(error)) from error
     sys.exit(0 if passes else 1)
+
+
+@main.command("eval")
+@click.option("--url", required=True, help="Of the endpoint, with or without /v1.")
+@click.option(
+    "--dataset", required=True, metavar="FILE", help="JSON lines; see docs/evaluation.md."
+)
+@click.option(
+    "--archive",
+    metavar="FILE.zip",
+    type=click.Path(path_type=Path),
+    help="Take FILE out of this archive, as the cluster takes it out of the source.",
+)
+@click.option("--model", metavar="ID", help="The name that requests send as `model`.")
+@click.option(
+    "--min-pass-rate",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="The share of the weights that must pass.",
+)
+@click.option(
+    "--max-regression",
+    type=click.FloatRange(0, 1),
+    help="How much of the baseline's pass rate may be lost.",
+)
+@click.option("--ttft-p95", metavar="1s", help="The longest time to the first token, of 95 %.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Requests at the same time.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=200,
+    show_default=True,
+    help="How many of the data set, from its beginning.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 86_400),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the whole evaluation.",
+)
+@click.option("--baseline-url", metavar="URL", help="Measure this endpoint too, to compare with.")
+@click.option("--baseline-model", metavar="ID", help="Its model, where that is not --model.")
+@click.option(
+    "--baseline",
+    metavar="DIGEST=RATE",
+    help="Compare with this pass rate; if the data set has that digest, nothing else is measured.",
+)
+@click.option(
+    "--result",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the verdict with its figures there, as JSON of less than 4,000 bytes.",
+)
+@click.option("--json", is_flag=True, help="JSON lines, one a case, in place of the table.")
+@click.option("--show-answers", is_flag=True, help="Show what was asked and answered too.")
+def evaluate(**given: Any) -> None:
+    """Ask an endpoint the prompts of a data set and judge its answers, as a rollout's gate does.
+
+    \b
+      kubectl port-forward -n demo svc/smollm2 8000:80 &
+      bastaix eval --url http://localhost:8000 --model smollm2 --dataset evals/golden.jsonl
+      … --min-pass-rate 0.95 --ttft-p95 1s           the thresholds of spec.rollout.gate
+      … --baseline-url http://localhost:8001 --max-regression 0.02   not worse than another
+      … --limit 5 --show-answers                     what does it say to the first five?
+
+    \b
+    A line of the data set is a case:
+      {"id": "italy", "messages": [{"role": "user", "content": "Capital of Italy?"}],
+       "params": {"max_tokens": 16}, "assert": [{"type": "contains", "value": "Rome"}]}
+
+    Exit code 0: Passed; 1: Failed, the answers are not good enough; 2: Error, it could not be
+    measured; 3: Inconclusive, as when every request failed alike or the data set is wrong.
+    """
+    from bastaix.evaluation import command
+    from bastaix.evaluation.options import Unusable, options
+
+    try:
+        chosen = options(**given)
+    except Unusable as error:
+        raise _Unusable(str(error)) from error
+    sys.exit(command.main(chosen, click.echo, partial(click.echo, err=True)))
 
 
 class _Unusable(click.ClickException):
