@@ -33,6 +33,14 @@ PREVIOUS_ANNOTATION: Final = f"{GROUP}/previous"
 ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 """On artifacts, and on what names one: the first digits of its sha256."""
 
+KEY_ANNOTATION: Final = f"{GROUP}/key"
+"""On evaluation Jobs: what they evaluate, and by what (see `render.evaluation`)."""
+ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
+"""On evaluation Jobs: how many have been tried of this key."""
+
+ARTIFACT_FOLDER: Final = "source/"
+"""The one folder in an artifact, which holds all of its files."""
+
 # KubeRay's own labels on the Pods that it makes.
 RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
 RAY_SERVE_LABEL: Final = "ray.io/serve"

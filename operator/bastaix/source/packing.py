@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
-from bastaix.api import reasons
+from bastaix.api import names, reasons
 from bastaix.source.artifact import MAX_ARTIFACT_BYTES
 from bastaix.source.failure import SourceFailure
 from bastaix.source.files import Files
@@ -27,8 +27,6 @@ from bastaix.source.zipformat import (
     STORED,
     UTF8,
 )
-
-WRAPPER: Final = "source/"
 
 _MADE_BY: Final = 3 << 8 | 20  # Unix, whose modes are in the attributes; version 2.0
 _NEEDED: Final = 20
@@ -70,4 +68,4 @@ def packed_bytes(sizes: Mapping[str, int]) -> int:
 
 
 def _name(name: str) -> bytes:
-    return (WRAPPER + name).encode()
+    return (names.ARTIFACT_FOLDER + name).encode()

@@ -1,0 +1,248 @@
+"""How an evaluation ended, from what its Job, its Pod and an image of anybody's left behind."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bastaix.api.evaluation import EXIT_CODES, Outcome
+from bastaix.rollout.evaluate import MAX_RECORD_BYTES, Evaluation, from_json, read, to_json
+
+DIGEST = f"sha256:{'5' * 64}"
+RESULT = {
+    "outcome": "Failed",
+    "message": "pass rate 0.9 is 0.05 too low",
+    "dataset": DIGEST,
+    "cases": 10,
+    "passRate": 0.9,
+    "errorRate": 0.0,
+    "ttftP95Seconds": 0.2,
+    "failed": ["italy"],
+}
+
+
+def job(type: str | None = None, reason: str | None = None) -> dict[str, Any]:
+    conditions = [{"type": type, "status": "True", "reason": reason}] if type else []
+    return {
+        "metadata": {"uid": "job-2"},
+        "spec": {"activeDeadlineSeconds": 660},
+        "status": {"conditions": conditions},
+    }
+
+
+def pod(owner: str = "job-2", name: str = "evaluator", **fields: Any) -> dict[str, Any]:
+    state = fields.pop("state", None)
+    containers = [{"name": name, "state": state}] if state else []
+    status = {"containerStatuses": containers, **fields}
+    return {"metadata": {"ownerReferences": [{"uid": owner}]}, "status": status}
+
+
+def ended(
+    code: int, message: Any = None, reason: str = "Error", name: str = "evaluator"
+) -> dict[str, Any]:
+    text = message if isinstance(message, str | None) else json.dumps(message)
+    terminated = {"exitCode": code, "reason": reason, "message": text}
+    return pod(name=name, state={"terminated": terminated})
+
+
+def outcome(*pods: dict[str, Any], of: dict[str, Any] | None = None) -> Outcome:
+    found = read(of or job(), pods)
+    assert found is not None
+    return found.outcome
+
+
+def test_a_result_is_read_whole() -> None:
+    assert read(job(), [ended(1, RESULT)]) == Evaluation(
+        outcome="Failed",
+        message="pass rate 0.9 is 0.05 too low",
+        pass_rate=0.9,
+        cases=10,
+        error_rate=0.0,
+        ttft_p95_seconds=0.2,
+        dataset=DIGEST,
+        failed=("italy",),
+    )
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        [],
+        [pod(phase="Pending")],
+        [pod(state={"waiting": {"reason": "ImagePullBackOff"}})],
+        [pod(state={"waiting": {"reason": "CreateContainerConfigError"}})],
+        [pod(state={"running": {}})],
+    ],
+)
+def test_what_waits_or_runs_has_not_ended(waiting: list[dict[str, Any]]) -> None:
+    assert read(job(), waiting) is None
+
+
+def test_the_pod_of_an_earlier_attempt_does_not_count() -> None:
+    assert read(job(), [pod(owner="job-1", state={"terminated": {"exitCode": 0}})]) is None
+
+
+def test_what_somebody_puts_beside_it_does_not_count() -> None:
+    assert read(job(), [pod(name="istio-proxy", state={"terminated": {"exitCode": 0}})]) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(0, "Passed"), (1, "Failed"), (2, "Error"), (3, "Inconclusive"), (42, "Error")],
+)
+def test_an_image_of_the_users_may_say_nothing_but_its_exit_code(
+    code: int, expected: Outcome
+) -> None:
+    assert outcome(ended(code)) == expected
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 143])
+def test_ours_without_a_result_has_crashed(code: int) -> None:
+    assert outcome(ended(code, name="bastaix-eval")) == "Error"
+
+
+@pytest.mark.parametrize("text", ["all is well", "[]", "1", "[" * 4000, '{"outcome": "Passed"'])
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_what_is_not_the_agreed_json_is_an_error_whatever_the_exit_code(
+    code: int, text: str
+) -> None:
+    assert outcome(ended(code, text)) == "Error"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("Passed", 1), ("Passed", 2), ("Failed", 0), ("Error", 0), ("Failed", 3)]
+)
+def test_a_result_that_contradicts_the_exit_code_is_an_error(said: str, code: int) -> None:
+    assert outcome(ended(code, {**RESULT, "outcome": said})) == "Error"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("outcome", "passed"),
+        ("outcome", ["Passed"]),
+        ("message", 1),
+        ("passRate", 1.5),
+        ("passRate", -0.1),
+        ("passRate", True),
+        ("passRate", "1"),
+        ("passRate", float("nan")),
+        ("errorRate", 2),
+        ("cases", float("inf")),
+        ("cases", -1),
+        ("ttftP95Seconds", "1s"),
+        ("dataset", "golden.jsonl"),
+        ("failed", "italy"),
+        ("failed", [1]),
+        ("failed", ["a\nb"]),
+        ("failed", ["x" * 129]),
+    ],
+)
+def test_a_field_that_is_wrong_is_an_error_that_names_it(key: str, value: Any) -> None:
+    found = read(job(), [ended(1, {**RESULT, key: value})])
+    assert found is not None
+    assert found.outcome == "Error"
+    assert f"{key} must be" in found.message
+
+
+def test_a_message_becomes_one_short_line_that_can_be_printed() -> None:
+    found = read(job(), [ended(0, {"message": "a\n\x1b[2Jb" + "x" * 999})])
+    assert found is not None
+    assert found.outcome == "Passed"
+    assert found.message.startswith("a [2Jbxxx")
+    assert len(found.message) == 300
+
+
+def test_more_failed_ids_than_agreed_are_cut() -> None:
+    found = read(job(), [ended(1, {**RESULT, "failed": [str(n) for n in range(99)]})])
+    assert found is not None
+    assert len(found.failed) == 20
+
+
+@pytest.mark.parametrize(
+    ("pods", "said"),
+    [
+        ([ended(137, RESULT, reason="OOMKilled")], "ran out of memory"),
+        ([ended(128, reason="StartError")], "could not run: StartError"),
+        ([ended(128, reason="Weird\nreason")], "could not run: unknown"),
+        ([pod(phase="Failed", reason="Evicted")], "was ended: Evicted"),
+        ([pod(phase="Succeeded")], "its result is not there"),
+    ],
+)
+def test_what_the_infrastructure_ended_is_an_error(pods: list[dict[str, Any]], said: str) -> None:
+    found = read(job(), pods)
+    assert found is not None
+    assert found.outcome == "Error"
+    assert said in found.message
+
+
+def test_a_job_that_took_too_long_is_an_error_with_what_may_be_wrong() -> None:
+    found = read(job("Failed", "DeadlineExceeded"), [ended(143)])
+    assert found is not None
+    assert found.outcome == "Error"
+    assert "had not ended after 660 s" in found.message
+    assert outcome(of=job("Failed", "DeadlineExceeded")) == "Error"
+
+
+def test_a_job_that_is_over_and_whose_pod_is_gone_is_an_error() -> None:
+    assert outcome(of=job("Complete")) == "Error"
+    assert outcome(of=job("Failed", "BackoffLimitExceeded")) == "Error"
+
+
+def test_a_pod_that_is_seen_later_than_its_job_is_waited_for() -> None:
+    assert read(job("Complete"), [pod(state={"running": {}})]) is None
+
+
+PRINTABLE = st.characters(exclude_categories=["C", "Z"])
+RATES = st.none() | st.floats(0, 1)
+EVALUATIONS = st.builds(
+    Evaluation,
+    outcome=st.sampled_from(sorted(EXIT_CODES)),
+    message=st.text(PRINTABLE, max_size=300),
+    pass_rate=RATES,
+    cases=st.none() | st.integers(0, 10_000),
+    error_rate=RATES,
+    ttft_p95_seconds=st.none() | st.floats(0, 1e6),
+    dataset=st.none() | st.just(DIGEST),
+    failed=st.lists(st.text(PRINTABLE, min_size=1, max_size=128), max_size=20).map(tuple),
+)
+
+
+@given(EVALUATIONS)
+def test_a_record_is_small_and_says_the_same_but_for_the_last_ids(given: Evaluation) -> None:
+    text = to_json(given)
+    assert len(text.encode()) <= MAX_RECORD_BYTES
+    back = from_json(text)
+    assert back is not None
+    assert back.failed == given.failed[: len(back.failed)]
+    assert {**vars(back), "failed": ()} == {**vars(given), "failed": ()}
+
+
+def test_the_longest_record_is_small() -> None:
+    longest = Evaluation(
+        outcome="Inconclusive",
+        message="😀" * 300,
+        pass_rate=1 / 3,
+        cases=10_000,
+        error_rate=1 / 3,
+        ttft_p95_seconds=1 / 3,
+        dataset=DIGEST,
+        failed=("😀" * 128,) * 20,
+    )
+    assert len(to_json(longest).encode()) <= MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"outcome":"Good"}', '{"outcome":"Passed","cases":"1"}']
+)
+def test_a_record_that_somebody_has_changed_is_none(text: str) -> None:
+    assert from_json(text) is None
+
+
+@given(st.integers(-1, 255), st.text() | st.recursive(st.none(), st.lists).map(json.dumps))
+def test_whatever_an_image_leaves_is_read_without_a_fault(code: int, text: str) -> None:
+    found = read(job(), [ended(code, text)])
+    assert found is not None
+    assert found.message.isprintable()
