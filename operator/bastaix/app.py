@@ -31,7 +31,9 @@ async def run(settings: Settings) -> None:
     metrics, index = Metrics(), Index()
     cluster = KubeCluster(client, index, metrics.wrote)
     answers = Answers(HttpProbe(settings.probe_url), metrics, running.now)
-    reconciler = Reconciler(cluster, answers, EventWriter(client), metrics, running.now)
+    reconciler = Reconciler(
+        cluster, answers, EventWriter(client), metrics, running.now, settings.evaluation_image
+    )
     queue: Queue[Name] = Queue(reconciler.reconcile, random=Random(), watcher=metrics)
     informer = Informer(
         client, cluster, index, queue, metrics, settings.namespaces, stop.own_signals, WATCHED

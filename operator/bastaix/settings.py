@@ -44,6 +44,8 @@ class Settings(Common):
 
     probe_url: str = "http://{name}.{namespace}.svc:{port}"
     """Where an app is asked through a Service; the path comes from the check."""
+    evaluation_image: str | None = None
+    """In which `bastaix eval` runs: the operator's own image, which it cannot know by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,9 @@ def read(given: Mapping[str, str | None], environment: Mapping[str, str] = os.en
     """Settings from what is given, else the environment, else the defaults."""
     get = _getter(given, environment)
     return Settings(
-        **_common(get, Settings()), probe_url=_probe_url(get("probe_url", Settings.probe_url))
+        **_common(get, Settings()),
+        probe_url=_probe_url(get("probe_url", Settings.probe_url)),
+        evaluation_image=get("evaluation_image", "") or None,
     )
 
 

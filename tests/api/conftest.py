@@ -13,7 +13,7 @@ from kubernetes.client import CustomObjectsApi
 from cluster import programs
 from cluster.control_plane import ControlPlane
 from tests.api.operator_process import OperatorProcess, until
-from tests.api.world import FakeApp, World, fake_app
+from tests.api.world import SETTINGS, FakeApp, World, fake_app
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -64,7 +64,8 @@ def operator(
     world: World, app: FakeApp, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     log = tmp_path_factory.mktemp("operator") / "log"
-    with OperatorProcess(world.kubeconfig, log, f"--probe-url={app.url}") as operator:
+    option = f"--probe-url={app.url}"
+    with OperatorProcess(world.kubeconfig, log, option, settings=SETTINGS) as operator:
         until(lambda: operator.page("/readyz")[0] == 200, "the operator is ready")
         yield operator
         assert "Traceback" not in operator.log

@@ -65,6 +65,8 @@ CHECK = "spec.app.check"
 RUNTIME = "spec.runtime"
 SCALING = "spec.scaling"
 ROLLOUT = "spec.rollout"
+GATE = f"{ROLLOUT}.gate"
+DATASET = ((f"{GATE}.dataset", {"path": "evals/golden.jsonl"}),)
 
 
 def mount(path: str = "/data", **fields: Any) -> list[dict[str, Any]]:
@@ -389,6 +391,36 @@ RULES = [
     Rule(f"{ROLLOUT}.bakeSeconds", 0, -1, "greater than or equal to 0"),
     Rule(f"{ROLLOUT}.bakeSeconds", 3600, 3601, "less than or equal to 3600"),
     Rule(f"{ROLLOUT}.pauseBeforePromotion", True, "yes", "must be of type boolean"),
+    Rule(GATE, {"dataset": {"path": "a"}}, {}, "dataset: Required"),
+    Rule(f"{GATE}.dataset", {"path": "a"}, {}, "exactly one of path and configMapRef"),
+    Rule(
+        f"{GATE}.dataset",
+        {"configMapRef": {"name": "a", "key": "b"}},
+        {"configMapRef": {"name": "a", "key": "b"}, "path": "a"},
+        "exactly one of path and configMapRef",
+    ),
+    Rule(
+        "spec.source",
+        MINIMAL["spec"]["source"],
+        {"image": {}},
+        "the code is in the image: use dataset.configMapRef",
+        DATASET,
+    ),
+    Rule(f"{GATE}.dataset.path", "evals/a.jsonl", "../a.jsonl", "must be a file"),
+    Rule(f"{GATE}.dataset.path", "evals/a.jsonl", "/a.jsonl", "must be a file"),
+    Rule(f"{GATE}.minPassRate", 0, -0.1, "greater than or equal to 0", DATASET),
+    Rule(f"{GATE}.minPassRate", 1, 1.1, "less than or equal to 1", DATASET),
+    Rule(f"{GATE}.maxRegression", 0.02, -0.1, "greater than or equal to 0", DATASET),
+    Rule(f"{GATE}.maxRegression", 1, 1.1, "less than or equal to 1", DATASET),
+    Rule(f"{GATE}.ttftP95", "1.5s", "1m", "a duration such as 500ms", DATASET),
+    Rule(f"{GATE}.ttftP95", "500ms", "fast", "a duration such as 500ms", DATASET),
+    Rule(f"{GATE}.concurrency", 1, 0, "greater than or equal to 1", DATASET),
+    Rule(f"{GATE}.concurrency", 256, 257, "less than or equal to 256", DATASET),
+    Rule(f"{GATE}.limit", 1, 0, "greater than or equal to 1", DATASET),
+    Rule(f"{GATE}.limit", 10000, 10001, "less than or equal to 10000", DATASET),
+    Rule(f"{GATE}.timeoutSeconds", 10, 9, "greater than or equal to 10", DATASET),
+    Rule(f"{GATE}.timeoutSeconds", 86400, 86401, "less than or equal to 86400", DATASET),
+    Rule(f"{GATE}.evaluator", {"image": "a"}, {}, "image: Required", DATASET),
 ]
 
 
@@ -412,7 +444,7 @@ def written(rule: Rule, value: Any) -> dict[str, Any]:
 
 UNKNOWN = [
     "spec.canary",
-    "spec.rollout.gate",
+    "spec.rollout.canary",
     "spec.source.git.branch",
     "spec.source.git.secretRef.key",
     "spec.source.archive.commit",

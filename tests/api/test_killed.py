@@ -16,7 +16,9 @@ from cluster.control_plane import ControlPlane
 from tests.api.killing import KillingProxy, killing_proxy
 from tests.api.operator_process import OperatorProcess, until
 from tests.api.world import (
+    SETTINGS,
     FakeApp,
+    FakeJobs,
     FakeKubeRay,
     World,
     change,
@@ -38,10 +40,15 @@ class Story:
     """The reason of Ready in the end."""
     fails: bool = False
     spoils: bool = False
+    result: dict[str, Any] | None = None
+    """How evaluations of the candidate end."""
 
 
 QUICK = {"drainSeconds": 1, "bakeSeconds": 1}
+GATE = {"gate": {"dataset": {"path": "evals/golden.jsonl"}}}
 STORIES = {
+    "evaluated": Story({**QUICK, **GATE}, "Ready", result={"outcome": "Passed"}),
+    "too-bad": Story({**QUICK, **GATE}, "EvaluationFailed", result={"outcome": "Failed"}),
     "blue-green": Story(QUICK, "Ready"),
     "withdrawn": Story(QUICK, "ServeFailed", fails=True),
     "recreate": Story({**QUICK, "strategy": "Recreate"}, "Ready"),
@@ -62,13 +69,14 @@ class Stage:
         """The whole story in a namespace of its own; how it ended."""
         self.number += 1
         namespace = self.world.namespace(f"killed-{self.number}")
-        deploy(self.world, modeldeployment(namespace, rollout=story.rollout))
+        rollout = {key: value for key, value in story.rollout.items() if key != "gate"}
+        deploy(self.world, modeldeployment(namespace, rollout=rollout))
         self._until(namespace, story, "", "Ready")
         first = selected(self.world, namespace)
         self.proxy.arm(kill_after, lambda: self.operator.pid)
-        change(self.world, namespace, {"source": source("b" * 40)})
+        change(self.world, namespace, {"source": source("b" * 40), "rollout": story.rollout})
         self._until(namespace, story, first, story.end)
-        if kill_after is not None:
+        if kill_after is not None and len(self.proxy.writes) >= kill_after:  # times differ
             assert self.proxy.killed.is_set(), "it was never killed"
         return self._ending(namespace)
 
@@ -105,6 +113,9 @@ class Stage:
                 kuberay.fail(each, "KeyError: 1")
             else:
                 kuberay.run(each)
+        for job in self.world.list(kinds.JOB, namespace):
+            if story.result is not None and "conditions" not in (job.get("status") or {}):
+                FakeJobs(self.world).end(job, story.result)
         spoilt = f"{namespace}/echo"
         if story.spoils and first and selected(self.world, namespace) != first:
             self.app.broken.add(spoilt)
@@ -131,7 +142,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         world.install_kuberay()
         with fake_app() as app, killing_proxy(control_plane, folder) as (proxy, kubeconfig):
             option = f"--probe-url={app.url}"
-            with OperatorProcess(kubeconfig, folder / "log", option) as operator:
+            log = folder / "log"
+            with OperatorProcess(kubeconfig, log, option, settings=SETTINGS) as operator:
                 until(lambda: operator.page("/readyz")[0] == 200, "the operator is ready")
                 yield Stage(world, app, proxy, operator)
 

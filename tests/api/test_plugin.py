@@ -52,7 +52,7 @@ def rollout(world: World, namespace: str) -> Object:
     for number, hash in ((1, OLD), (2, GOOD), (3, BAD)):
         keep(world, created, number, hash)
     remember(world, created, {OLD: EARLIER, GOOD: PROMOTED})
-    report(world, namespace, phase="Scheduling")
+    report(world, namespace, phase="Evaluating")
     return created
 
 
@@ -146,12 +146,12 @@ def requested(world: World, namespace: str) -> str | None:
 def test_status_shows_revisions_conditions_and_events(
     world: World, run: Run, rollout: Object
 ) -> None:
-    happen(world, rollout, "DeadlineExceeded")
+    happen(world, rollout, "EvaluationFailed")
     result = run("status", "echo")
     assert result.exit_code == 0, result.output
     assert f"Active     {GOOD}  commit {(GOOD * 5)[:12]}" in result.output
     assert f"Candidate  {BAD}" in result.output
-    assert "what DeadlineExceeded means" in result.output
+    assert "what EvaluationFailed means" in result.output
 
 
 def test_history_lists_what_is_kept_and_remembered(run: Run, rollout: Object) -> None:
@@ -337,7 +337,7 @@ def test_watching_tells_changes_and_ends_by_its_user(
     )
     assert process.stdout is not None
     with closing(process.stdout) as lines:
-        expect(lines, f"Candidate: {BAD}  commit {(BAD * 5)[:12]}  Scheduling")
+        expect(lines, f"Candidate: {BAD}  commit {(BAD * 5)[:12]}  Evaluating")
         report(world, namespace, phase=None)
         expect(lines, "Ready: True Ready: it is ready")
         expect(lines, "Candidate: none")

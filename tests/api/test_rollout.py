@@ -11,6 +11,7 @@ from tests.api.operator_process import OperatorProcess, until
 from tests.api.world import (
     EVENT,
     FakeApp,
+    FakeJobs,
     FakeKubeRay,
     World,
     change,
@@ -130,6 +131,47 @@ def test_three_wrong_answers_after_the_promotion_bring_a_back(
     until(lambda: world.condition("Serving", namespace)["status"] == "True", "A serves")
     assert world.ready(namespace)["reason"] == "WrongAnswer"
     assert world.condition("Stalled", namespace)["status"] == "True"
+
+
+def evaluation_of(world: World, namespace: str, rayservice: Object) -> Object:
+    name = f"{name_of(rayservice)}-eval"
+    until(lambda: world.get(kinds.JOB, namespace, name), f"Job {name}")
+    return world.get(kinds.JOB, namespace, name) or {}
+
+
+def test_a_b_whose_answers_are_bad_gets_no_traffic_and_one_whose_are_good_does(
+    world: World, namespace: str
+) -> None:
+    a = answering(world, namespace)
+    gate = {"dataset": {"configMapRef": {"name": "golden", "key": "golden.jsonl"}}}
+    change(world, namespace, {"source": source("b" * 40), "rollout": {**QUICK, "gate": gate}})
+    b = other(world, namespace, a)
+    FakeKubeRay(world).run(b)
+    bad = {"outcome": "Failed", "message": "pass rate 0 is too low", "failed": ["italy"]}
+    first = evaluation_of(world, namespace, b)
+    FakeJobs(world).end(first, bad)
+    until(lambda: listed(world, namespace) == {name_of(a)}, "B is gone")
+    FakeKubeRay(world).remove(b)
+    until(lambda: world.ready(namespace)["reason"] == "EvaluationFailed", "it says so")
+    assert "(italy)" in world.ready(namespace)["message"]
+    assert world.condition("Serving", namespace)["status"] == "True"
+    assert selected(world, namespace) == name_of(a)
+    ask_for(world, namespace, "retry")
+    again = other(world, namespace, a)
+    FakeKubeRay(world).run(again)
+    second = evaluation_of(world, namespace, again)
+
+    def anew() -> bool:
+        found = world.get(kinds.JOB, namespace, first["metadata"]["name"]) or second
+        return bool(found["metadata"]["uid"] != first["metadata"]["uid"])
+
+    until(anew, "the evaluation is made anew")
+    FakeJobs(world).remove(first)
+    good = {"outcome": "Passed", "message": "pass rate 1", "passRate": 1.0}
+    FakeJobs(world).end(evaluation_of(world, namespace, again), good)
+    until(lambda: selected(world, namespace) == name_of(b), "B has the traffic")
+    newest = world.status(namespace)["history"][0]
+    assert newest["evaluation"] == {"outcome": "Passed", "passRate": 1.0}
 
 
 def test_a_pause_waits_for_a_word(world: World, namespace: str) -> None:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import yaml
 
 from bastaix.api import names, reasons
 from bastaix.api.conditions import SOURCE_VERIFIED
+from bastaix.api.evaluation import EXIT_CODES
 from bastaix.api.reasons import Reason
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
@@ -39,6 +41,8 @@ EVENT = Kind("events.k8s.io", "v1", "events", "Event")
 Object = dict[str, Any]
 
 BUSY = 429
+SETTINGS = {"BASTAIX_EVALUATION_IMAGE": "registry.example/bastaix:1"}
+"""Of the operator, as its chart would give them."""
 
 
 class World:
@@ -310,6 +314,51 @@ class FakeKubeRay:
         for role in ("head", "worker"):
             path = kinds.POD.path(namespace, f"{name}-{role}")
             self._world.request("DELETE", path, {"gracePeriodSeconds": 0})
+
+
+class FakeJobs:
+    """Does by hand what the Job controller and a kubelet would: a Pod, and its end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def end(self, job: Object, result: Object) -> None:
+        """Let an evaluation end with what `bastaix eval` would leave."""
+        address = _address(job, suffix="-x7k2p")
+        container = {"name": "bastaix-eval", "image": "registry.example/bastaix:1"}
+        owner = {**_owner(job), "apiVersion": "batch/v1", "kind": "Job"}
+        labels = job["spec"]["template"]["metadata"]["labels"]
+        self._world.apply(
+            kinds.POD,
+            {
+                "metadata": {**address, "labels": labels, "ownerReferences": [owner]},
+                "spec": {"containers": [container], "restartPolicy": "Never"},
+            },
+        )
+        code = EXIT_CODES[result["outcome"]]
+        reason = "Error" if code else "Completed"
+        ended = {"exitCode": code, "reason": reason, "message": json.dumps(result)}
+        status = {"name": container["name"], "state": {"terminated": ended}}
+        of_pod = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [status]}
+        self._world.apply(kinds.POD, {"metadata": address, "status": of_pod}, "status")
+        self._finish(job, failed=bool(code))
+
+    def _finish(self, job: Object, *, failed: bool) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        types = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
+        status = {
+            "startTime": now,
+            **({} if failed else {"completionTime": now}),
+            "conditions": [
+                {"type": type, "status": "True", "lastTransitionTime": now} for type in types
+            ],
+        }
+        self._world.apply(kinds.JOB, {"metadata": _address(job), "status": status}, "status")
+
+    def remove(self, job: Object) -> None:
+        """What garbage collection does after a Job is gone."""
+        path = kinds.POD.path(job["metadata"]["namespace"], f"{job['metadata']['name']}-x7k2p")
+        self._world.request("DELETE", path, {"gracePeriodSeconds": 0})
 
 
 class FakeApp:

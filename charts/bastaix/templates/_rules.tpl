@@ -23,6 +23,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, list, watch, create, delete]
+# An evaluation of a candidate is a Job.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
 # Why a Pod does not start stands in its status.
 - apiGroups: [""]
   resources: [pods]

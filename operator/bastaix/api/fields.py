@@ -49,6 +49,15 @@ class Fields:
             raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} is missing")
         return value
 
+    def number(self, key: str) -> float | None:
+        """Whole or not: JSON has one kind of number."""
+        value = self._value.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be a number")
+        return float(value)
+
     def quantity(self, key: str) -> str | None:
         """A Kubernetes quantity may be written as a number; it is kept as text."""
         value = self._value.get(key)

@@ -30,13 +30,17 @@ RECORDS_ANNOTATION: Final = f"{GROUP}/records"
 SINCE_ANNOTATION: Final = f"{GROUP}/since"
 PREVIOUS_ANNOTATION: Final = f"{GROUP}/previous"
 """On the stable Service, written with its selector: when it was turned, and from which revision."""
+EVALUATION_LABEL: Final = f"{GROUP}/evaluation"
+"""On evaluation Jobs and their Pods: the revision that they evaluate."""
 ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 """On artifacts, and on what names one: the first digits of its sha256."""
 
 KEY_ANNOTATION: Final = f"{GROUP}/key"
 """On evaluation Jobs: what they evaluate, and by what (see `render.evaluation`)."""
+TRIAL_ANNOTATION: Final = f"{GROUP}/trial"
+"""On evaluation Jobs: uid of the RayService that they ask."""
 ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
-"""On evaluation Jobs: how many have been tried of this key."""
+"""On evaluation Jobs: how many there have been in this trial."""
 
 ARTIFACT_FOLDER: Final = "source/"
 """The one folder in an artifact, which holds all of its files."""
@@ -79,6 +83,11 @@ def service_name(name: str) -> str:
 def candidate_service_name(name: str, revision: str) -> str:
     """KubeRay's own Service of one revision's Pods."""
     return f"{rayservice_name(name, revision)}-serve-svc"
+
+
+def evaluation_name(name: str, revision: str) -> str:
+    """The Job that evaluates one revision."""
+    return f"{rayservice_name(name, revision)}-eval"
 
 
 def url(name: str, namespace: str) -> str:

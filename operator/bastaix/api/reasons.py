@@ -97,6 +97,13 @@ AWAITING_ANSWER: Final = Reason(
     "AwaitingAnswer", "The app runs; its first answer to the check is awaited.", "Wait.", "itself"
 )
 
+EVALUATING: Final = Reason(
+    "Evaluating",
+    "The candidate's answers are compared with the data set of the gate.",
+    "",
+    "itself",
+)
+
 # ---- ends of a rollout, and where it waits for its user
 
 PROMOTED: Final = Reason(
@@ -117,6 +124,24 @@ ROLLED_BACK: Final = Reason(
 
 # ---- findings: what is wrong with a candidate
 
+EVALUATION_FAILED: Final = Reason(
+    "EvaluationFailed",
+    "The candidate's answers are worse than the gate allows.",
+    "Read the log of the evaluation Job for the cases that failed; then correct app or data set.",
+    "never",
+)
+EVALUATION_INCONCLUSIVE: Final = Reason(
+    "EvaluationInconclusive",
+    "The evaluation says nothing about the candidate, such as when all requests fail alike.",
+    "Correct the data set (does it ask for the model's id?), then change the spec or retry.",
+    "never",
+)
+EVALUATION_ERROR: Final = Reason(
+    "EvaluationError",
+    "The evaluation could not be made; it is tried again.",
+    "Read the log and the Events of the evaluation Job.",
+    "outside",
+)
 DEADLINE_EXCEEDED: Final = Reason(
     "DeadlineExceeded",
     "The candidate did not pass the gate within rollout.progressDeadlineSeconds.",
@@ -361,9 +386,13 @@ ALL: Final = (
     STARTING_RAY,
     LOADING_MODEL,
     AWAITING_ANSWER,
+    EVALUATING,
     PROMOTED,
     PAUSED,
     ROLLED_BACK,
+    EVALUATION_FAILED,
+    EVALUATION_INCONCLUSIVE,
+    EVALUATION_ERROR,
     DEADLINE_EXCEEDED,
     INSUFFICIENT_CAPACITY,
     NO_ENDPOINT,

@@ -178,14 +178,25 @@ def _spec(spec: Fields) -> Spec:
             "spec.scaling.deployment is missing: without spec.model,"
             " say which of the app's deployments is to be scaled",
         )
+    source, rollout = _source(spec.map("source")), rollouts.read(spec.map("rollout"))
+    if (
+        rollout.gate is not None
+        and rollout.gate.path is not None
+        and spec.map("source").has("image")
+    ):
+        raise Stalled(
+            reasons.INVALID_SPEC,
+            "spec.rollout.gate.dataset.path is a file of the source, and the code is in the image:"
+            " use dataset.configMapRef",
+        )
     return Spec(
-        source=_source(spec.map("source")),
+        source=source,
         app=_app(spec.map("app"), model),
         model=model,
         runtime=_runtime(spec.map("runtime")),
         resources=_resources(spec.map("resources")),
         scaling=scaling,
-        rollout=rollouts.read(spec.map("rollout")),
+        rollout=rollout,
         suspend=spec.get("suspend", bool) or False,
     )
 

@@ -39,8 +39,11 @@ class Observed:
     rayservices: tuple[Object, ...] = ()
     rayclusters: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
+    jobs: tuple[Object, ...] = ()
     service: Object | None = None
     controller_revisions: tuple[Object, ...] = ()
+    image: str | None = None
+    """The operator's own, by which candidates are evaluated; None: nobody has said."""
     kuberay: Literal["present", "missing"] = "present"
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)
     """The last answer that counts, of the active revision and of the candidate."""

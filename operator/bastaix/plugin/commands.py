@@ -106,9 +106,9 @@ def history(where: "Where", name: str) -> None:
 
     \b
       kubectl bastaix history smollm2
-      NUMBER  REVISION  COMMIT        OUTCOME   REASON            AT     NOW
-      4       77aa01bc  0b1c2d3e4f50  Failed    DeadlineExceeded  2026…
-      3       9f0c2d1a  3f9c2a7d51c4  Promoted  -                 2026…  active
+      NUMBER  REVISION  COMMIT        OUTCOME   REASON            AT     PASS-RATE  NOW
+      4       77aa01bc  0b1c2d3e4f50  Failed    EvaluationFailed  2026…  0.71
+      3       9f0c2d1a  3f9c2a7d51c4  Promoted  -                 2026…  0.98       active
 
     NUMBER is the generation of the spec that asked for it first. REVISION is what `diff` and
     `rollback` take.
@@ -217,7 +217,7 @@ def retry(where: "Where", name: str, watch: bool) -> None:
 def pause(where: "Where", name: str, watch: bool) -> None:
     """Keep the candidate of NAME from the traffic until `promote`, for this one rollout.
 
-    It still starts and answers; the active revision serves. To pause every
+    It still starts, answers and is evaluated; the active revision serves. To pause every
     rollout set spec.rollout.pauseBeforePromotion.
 
     \b

@@ -3,7 +3,7 @@
 from bastaix.plugin.columns import columns
 from bastaix.plugin.seen import Kept, Seen, short
 
-_HEADINGS = ("NUMBER", "REVISION", "COMMIT", "OUTCOME", "REASON", "AT", "NOW")
+_HEADINGS = ("NUMBER", "REVISION", "COMMIT", "OUTCOME", "REASON", "AT", "PASS-RATE", "NOW")
 
 
 def history(seen: Seen) -> list[str]:
@@ -13,6 +13,7 @@ def history(seen: Seen) -> list[str]:
 
 def _row(seen: Seen, kept: Kept) -> tuple[str, ...]:
     record = kept.record
+    rate = (record.evaluation or {}).get("passRate")
     return (
         str(kept.number),
         kept.hash,
@@ -20,6 +21,7 @@ def _row(seen: Seen, kept: Kept) -> tuple[str, ...]:
         record.outcome or "-",
         record.reason or "-",
         record.at or "-",
+        "-" if rate is None else f"{rate:.3g}",
         _part(seen, kept.hash),
     )
 

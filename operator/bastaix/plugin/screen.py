@@ -4,8 +4,9 @@ Pure: the time and the width of the terminal are given.
 """
 
 import textwrap
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from bastaix.api import conditions, reasons
 from bastaix.plugin.columns import columns
@@ -141,6 +142,7 @@ def _history(seen: Seen, now: datetime) -> list[str]:
             short(each.get("commit")),
             str(each.get("outcome")),
             str(each.get("reason") or ""),
+            _pass_rate(each),
             _ago(each.get("at"), now),
         )
         for each in ended
@@ -182,6 +184,11 @@ def _replicas(status: Object) -> str:
     if not replicas:
         return ""
     return f"{replicas.get('ready', 0)} of {replicas.get('desired', 0)} ready"
+
+
+def _pass_rate(ended: Mapping[str, Any]) -> str:
+    rate = (ended.get("evaluation") or {}).get("passRate")
+    return "" if rate is None else f"pass rate {rate:.3g}"
 
 
 def _ago(since: object, now: datetime) -> str:

@@ -38,7 +38,9 @@ POD: Final = Kind("", "v1", "pods", "Pod")
 RAYSERVICE: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayservices", "RayService")
 RAYCLUSTER: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayclusters", "RayCluster")
 
-WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, RAYSERVICE, RAYCLUSTER)
+JOB: Final = Kind("batch", "v1", "jobs", "Job")
+
+WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, JOB, RAYSERVICE, RAYCLUSTER)
 RAY: Final = frozenset({RAYSERVICE, RAYCLUSTER})
 
 _BY_NAME: Final = {kind.name: kind for kind in WATCHED}

@@ -22,7 +22,7 @@ from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
 from bastaix.reconcile.holders import DRAINING_SECONDS, ours, remains
 from bastaix.render.service import Turn
-from bastaix.rollout import asks, gates
+from bastaix.rollout import asks, evaluations, gates
 from bastaix.rollout.asks import Ask
 from bastaix.rollout.checks import check_for, remembering
 from bastaix.rollout.record import Outcome, Record
@@ -48,6 +48,8 @@ class Plan:
     rehearsals: tuple[Manifest, ...] = ()
     """What must be found to be acceptable before anything is removed."""
     deletes: tuple[Object, ...] = ()
+    creates: tuple[Manifest, ...] = ()
+    """What is made once and never changed."""
     applies: tuple[Manifest, ...] = ()
     patches: tuple[Patch, ...] = ()
     events: tuple[Told, ...] = ()
@@ -66,6 +68,8 @@ class _Move:
     records: Mapping[str, Record]
     events: tuple[Told, ...] = ()
     verdict: gates.Verdict | None = None
+    evaluates: bool = False
+    """An evaluation is to be started."""
     after: float | None = None
 
 
@@ -79,7 +83,7 @@ def plan(
     """The steps from what is seen to what the spec asks for."""
     stale = children.stale(md, observed, roles)
     if md.spec.suspend:
-        return Plan(deletes=(*ours(md, observed.rayservices), *stale))
+        return Plan(deletes=(*ours(md, (*observed.rayservices, *observed.jobs)), *stale))
     if observed.kuberay == "missing":
         return _hindered(
             Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
@@ -87,6 +91,7 @@ def plan(
         )
     kept, left, move = _look(md, observed, roles, now)
     going = children.going(md, observed, kept)
+    ended = ours(md, evaluations.leaving(md, observed, roles, now))
     stable = children.stable_service(md, observed, roles, move.turn, move.records)
     questions, due = asks.due(
         observed,
@@ -98,7 +103,8 @@ def plan(
     )
     steps = Plan(
         rehearsals=children.rehearsals(md, observed, roles, going),
-        deletes=(*going, *stale),
+        deletes=(*going, *stale, *ended),
+        creates=(evaluations.job(md, observed, roles),) if move.evaluates else (),
         applies=(
             *children.rayservices(md, observed, roles, kept, may_start=left is None),
             *stable,
@@ -151,13 +157,21 @@ def _move(
     live = observed.rayservice_of(roles.candidate)
     if roles.waits or not is_clear or live is None:
         return stay
-    verdict = gates.judge(md, observed, roles, now)
+    record = known.get(roles.candidate, Record())
+    evaluation = evaluations.standing(md, observed, roles, record, now)
+    known[roles.candidate] = evaluation.record
+    verdict = gates.judge(md, observed, roles, evaluation.lacks, now)
     if verdict.step == "promote":
         return _promoted(md, observed, roles, stay, verdict, now)
     if verdict.step == "wait":
-        return replace(stay, verdict=verdict, after=_soonest(stay.after, verdict.after))
+        return replace(
+            stay,
+            verdict=verdict,
+            evaluates=evaluation.starts and verdict.finding == evaluation.lacks,
+            after=_soonest(stay.after, verdict.after, evaluation.after),
+        )
     if verdict.step == "recreate":
-        flagged = replace(roles.record(roles.candidate), recreate=True)
+        flagged = replace(evaluation.record, recreate=True)
         note = f"{verdict.finding.message}. Recreate follows: the active revision makes room."
         return _noted(stay, roles.candidate, flagged, verdict.finding.reason, note)
     return _failed(md, roles, stay, roles.candidate, "Failed", verdict.finding, now)
@@ -176,7 +190,7 @@ def _promoted(
     note += f"; revision {roles.active} had it before" if roles.active else ""
     reason = reasons.ROLLED_BACK if roles.returning else reasons.PROMOTED
     turn = turn_to(roles.candidate, roles, now)
-    promoted = roles.record(roles.candidate).turned_to(str(turn.since))
+    promoted = stay.records[roles.candidate].turned_to(str(turn.since))
     if observed.answered(roles.candidate, "own"):
         promoted = remembering(promoted, check_for(md, roles, roles.candidate))
     return replace(

@@ -62,12 +62,15 @@ class Reconciler:
         recorder: Recorder,
         tally: Tally,
         now: Callable[[], datetime],
+        image: str | None = None,
     ) -> None:
+        """`image` is the operator's own, by which candidates are evaluated."""
         self._cluster = cluster
         self._answers = answers
         self._recorder = recorder
         self._tally = tally
         self._now = now
+        self._image = image
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
@@ -159,18 +162,21 @@ class Reconciler:
             rayservices=await self._cluster.owned(kinds.RAYSERVICE, name),
             rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
             pods=await self._cluster.owned(kinds.POD, name),
+            jobs=await self._own(kinds.JOB, md),
             service=await self._cluster.read(
                 kinds.SERVICE, (md.namespace, names.service_name(md.name))
             ),
-            controller_revisions=tuple(
-                each
-                for each in await self._cluster.owned(kinds.CONTROLLERREVISION, name)
-                if owned(each, md.uid)
-            ),
+            controller_revisions=await self._own(kinds.CONTROLLERREVISION, md),
+            image=self._image,
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
         parts = roles(md, seen, goal.target, self._now())
         return self._answers.recalled(md, seen, parts), parts
+
+    async def _own(self, kind: Kind, md: ModelDeployment) -> tuple[Body, ...]:
+        """Of what bears its label, what it really owns."""
+        labelled = await self._cluster.owned(kind, (md.namespace, md.name))
+        return tuple(each for each in labelled if owned(each, md.uid))
 
     async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> None:
         for manifest in steps.rehearsals:
@@ -178,6 +184,9 @@ class Reconciler:
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
+        for manifest in steps.creates:
+            with during("create", kinds.of(manifest)):
+                demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
         for manifest in steps.applies:
             await self._apply(md, manifest)
         for child, operations in steps.patches:

@@ -10,8 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from bastaix.api import names, reasons
-from bastaix.api.errors import Stalled
+from bastaix.api import names
 from bastaix.api.rollout import Gate
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render import pods
@@ -35,7 +34,8 @@ _DIGITS: Final = 16
 class Baseline:
     """The active revision, for `maxRegression`."""
 
-    url: str
+    url: str | None = None
+    """Where it answers; None: it does not, so only what is known of it counts."""
     model: str | None = None
     """What its model is called; None: as the candidate's."""
     digest: str | None = None
@@ -49,18 +49,14 @@ def revision_url(md: ModelDeployment, revision: str) -> str:
     return f"http://{service}.{md.namespace}.svc:{names.SERVE_PORT}"
 
 
-def evaluation_key(
-    md: ModelDeployment, revision: Revision, baseline: Baseline | None = None
-) -> str:
-    """Changes with all that an evaluation depends on, but for what is in a ConfigMap.
+def evaluation_key(md: ModelDeployment, revision: Revision) -> str:
+    """Of the gate and of what it judges, but for what is in a ConfigMap.
 
-    What is known of a baseline does not count: it spares a measurement and changes none.
+    What it is compared with does not count: a revision that passed may come back at once.
     """
-    gate = _gate(md)
-    compared = baseline.url if baseline and gate.max_regression is not None else None
     # absent fields count for nothing, so that a new one makes nobody evaluate anew
-    fields = {key: value for key, value in asdict(gate).items() if value is not None}
-    text = json.dumps([fields, revision.hash, revision.digest, compared], sort_keys=True)
+    fields = {key: value for key, value in asdict(_gate(md)).items() if value is not None}
+    text = json.dumps([fields, revision.hash, revision.digest], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
@@ -69,10 +65,11 @@ def evaluation_job(
     revision: Revision,
     *,
     baseline: Baseline | None,
-    image: str,
+    image: str | None,
+    trial: str,
     attempt: int,
 ) -> dict[str, Any]:
-    """Stalled: the gate's data set is nowhere. `image` is the operator's own."""
+    """`image` is the operator's own, `trial` the uid of the RayService that is asked."""
     gate = _gate(md)
     labels = {
         names.MANAGED_BY_LABEL: names.MANAGED_BY,
@@ -80,7 +77,8 @@ def evaluation_job(
         names.EVALUATION_LABEL: revision.hash,
     }
     annotations = {
-        names.KEY_ANNOTATION: evaluation_key(md, revision, baseline),
+        names.KEY_ANNOTATION: evaluation_key(md, revision),
+        names.TRIAL_ANNOTATION: trial,
         names.ATTEMPT_ANNOTATION: str(attempt),
     }
     compared = baseline if gate.max_regression is not None else None
@@ -114,7 +112,11 @@ def _gate(md: ModelDeployment) -> Gate:
 
 
 def _pod(
-    md: ModelDeployment, gate: Gate, revision: Revision, baseline: Baseline | None, image: str
+    md: ModelDeployment,
+    gate: Gate,
+    revision: Revision,
+    baseline: Baseline | None,
+    image: str | None,
 ) -> dict[str, Any]:
     volume, mount = _dataset_volume(md, gate, revision)
     container = (
@@ -145,7 +147,11 @@ def _pod(
 
 
 def _ours(
-    md: ModelDeployment, gate: Gate, revision: Revision, baseline: Baseline | None, image: str
+    md: ModelDeployment,
+    gate: Gate,
+    revision: Revision,
+    baseline: Baseline | None,
+    image: str | None,
 ) -> dict[str, Any]:
     archive = _archive(revision)
     dataset = f"{DATASET_PATH}/{DATASET_FILE}" if gate.path is None else gate.path
@@ -232,22 +238,12 @@ def _dataset_volume(
     md: ModelDeployment, gate: Gate, revision: Revision
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The volume that holds the data set, and its mount."""
-    if (gate.path is None) == (gate.config_map is None):
-        raise Stalled(
-            reasons.INVALID_SPEC,
-            "spec.rollout.gate.dataset must have exactly one of path and configMapRef",
-        )
     if gate.config_map is not None:
         items = [{"key": gate.config_map.key, "path": DATASET_FILE}]
         config_map = {"name": gate.config_map.name, "items": items, "defaultMode": 0o444}
         mount = {"name": _VOLUME, "mountPath": DATASET_PATH, "readOnly": True}
         return {"name": _VOLUME, "configMap": config_map}, mount
-    if revision.digest is None:
-        raise Stalled(
-            reasons.INVALID_SPEC,
-            "spec.rollout.gate.dataset.path is a file of the source, and the code is in the image:"
-            " use dataset.configMapRef",
-        )
+    assert revision.digest is not None, "a path is refused where the code is in the image"
     secret = {
         "secretName": names.artifact_name(md.name, revision.digest),
         "defaultMode": 0o444,

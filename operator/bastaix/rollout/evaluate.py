@@ -9,13 +9,16 @@ end: the Job's deadline is.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api.evaluation import EXIT_CODES, MAX_FAILED, MAX_ID, MAX_MESSAGE, Outcome
 from bastaix.render.evaluation import OURS, THEIRS
+from bastaix.rollout.roles import moment
 
-MAX_RECORD_BYTES: Final = 2048
+MAX_IDS_BYTES: Final = 1024
+"""Of the ids in one record: all records of a deployment share an annotation."""
 _MOST_CASES: Final = 1_000_000_000
 _LONGEST_SECONDS: Final = 1e9
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -38,6 +41,12 @@ class _Garbage(Exception):
     """Not what was agreed on; the message says what is wrong, and nothing of what stands there."""
 
 
+def ended_at(job: Mapping[str, Any]) -> datetime | None:
+    """When the Job was over; None: it is not, or nobody has said when."""
+    over = _over(job)
+    return None if over is None else moment(over.get("lastTransitionTime"))
+
+
 def read(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Evaluation | None:
     """None while it runs. `pods` may hold those of other Jobs; an earlier attempt's count not."""
     own = [pod for pod in pods if _belongs(pod, job)]
@@ -56,26 +65,26 @@ def read(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Evaluatio
     return _error("the Pod of the evaluation is gone, and its result with it")
 
 
-def to_json(evaluation: Evaluation) -> str:
-    """Compact, and in at most 2 KB, for an annotation."""
-    given = {key: value for key, value in asdict(evaluation).items() if value not in (None, ())}
-    failed = list(evaluation.failed)
-    while True:
-        fields = {**given, "failed": failed} if failed else _without(given, "failed")
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        if not failed or len(text.encode()) <= MAX_RECORD_BYTES:
-            return text
-        failed.pop()
+def reported(evaluation: Evaluation) -> dict[str, Any]:
+    """In the form of the status; what there is no figure of is left out."""
+    fields = {
+        "outcome": evaluation.outcome,
+        "passRate": evaluation.pass_rate,
+        "cases": evaluation.cases,
+        "errorRate": evaluation.error_rate,
+        "ttftP95Seconds": evaluation.ttft_p95_seconds,
+        "dataset": evaluation.dataset,
+        "failed": _bounded(evaluation.failed),
+    }
+    return {key: value for key, value in fields.items() if value not in (None, [])}
 
 
-def from_json(text: str) -> Evaluation | None:
-    """None: it is none, as where somebody has changed it."""
-    try:
-        fields = _object(text)
-        outcome = _outcome(fields)
-        return outcome and _evaluation(fields, outcome, "", _RECORDED)
-    except _Garbage:
-        return None
+def _bounded(ids: tuple[str, ...]) -> list[str]:
+    """As many as there is room for, as they are written."""
+    kept = list(ids)
+    while kept and len(json.dumps(kept)) > MAX_IDS_BYTES:
+        kept.pop()
+    return kept
 
 
 def _ended(pod: Mapping[str, Any]) -> Evaluation | None:
@@ -110,7 +119,7 @@ def _terminated(terminated: Mapping[str, Any], *, ours: bool) -> Evaluation:
         outcome = _outcome(fields) or by_code
         if outcome != by_code:
             return _error(f"the evaluation says {outcome}, and its exit code {code} says {by_code}")
-        return _evaluation(fields, outcome, f"the evaluator ended with exit code {code}", _WIRE)
+        return _evaluation(fields, outcome, f"the evaluator ended with exit code {code}")
     except _Garbage as error:
         if by_code == "Error":
             return _error(f"the evaluation ended with exit code {code}")
@@ -121,21 +130,15 @@ def _by_code(code: int) -> Outcome:
     return next((outcome for outcome, known in EXIT_CODES.items() if known == code), "Error")
 
 
-_WIRE: Final = ("passRate", "errorRate", "ttftP95Seconds")
-_RECORDED: Final = ("pass_rate", "error_rate", "ttft_p95_seconds")
-
-
-def _evaluation(
-    fields: Mapping[str, Any], outcome: Outcome, default: str, keys: tuple[str, str, str]
-) -> Evaluation:
+def _evaluation(fields: Mapping[str, Any], outcome: Outcome, default: str) -> Evaluation:
     cases = _number(fields, "cases", _MOST_CASES)
     return Evaluation(
         outcome=outcome,
         message=_message(fields, default),
-        pass_rate=_number(fields, keys[0], 1),
+        pass_rate=_number(fields, "passRate", 1),
         cases=None if cases is None else int(cases),
-        error_rate=_number(fields, keys[1], 1),
-        ttft_p95_seconds=_number(fields, keys[2], _LONGEST_SECONDS),
+        error_rate=_number(fields, "errorRate", 1),
+        ttft_p95_seconds=_number(fields, "ttftP95Seconds", _LONGEST_SECONDS),
         dataset=_dataset(fields),
         failed=_failed(fields),
     )
@@ -209,14 +212,18 @@ def _belongs(pod: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
 
 def _finished(job: Mapping[str, Any]) -> str | None:
     """The reason why the Job is over; None: it is not."""
+    found = _over(job)
+    return None if found is None else str(found.get("reason") or found["type"])
+
+
+def _over(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
     conditions = (job.get("status") or {}).get("conditions") or ()
     over = (
         each
         for each in conditions
         if each.get("type") in ("Complete", "Failed") and each.get("status") == "True"
     )
-    found = next(over, None)
-    return None if found is None else str(found.get("reason") or found["type"])
+    return next(over, None)
 
 
 def _word(reason: Any) -> str:
@@ -225,7 +232,3 @@ def _word(reason: Any) -> str:
 
 def _error(message: str) -> Evaluation:
     return Evaluation(outcome="Error", message=message)
-
-
-def _without(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name != key}

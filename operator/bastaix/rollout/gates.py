@@ -1,8 +1,9 @@
-"""What a candidate must pass before it gets traffic, and how it fails. Pure.
+"""What a candidate must pass before it gets traffic, cheapest first, and how it fails. Pure.
 
-The app runs, and the app's check is answered through the candidate's own Service. What cannot be
-better by itself ends the trial at once; anything else has until the deadline. What the parts are
-called stands in `roles`; what is done about a verdict in `reconcile.plan`.
+The app runs, the app's check is answered through the candidate's own Service, the evaluation
+is passed. What cannot be better by itself ends the trial at once; anything else has until the
+deadline. What the parts are called stands in `roles`; what is done about a verdict in
+`reconcile.plan`.
 """
 
 from dataclasses import dataclass
@@ -31,8 +32,14 @@ class Verdict:
     """Seconds until a look is due that nothing else brings."""
 
 
-def judge(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> Verdict:
-    """The verdict on the candidate."""
+def judge(
+    md: ModelDeployment,
+    observed: Observed,
+    roles: Roles,
+    evaluation: Finding | None,
+    now: datetime,
+) -> Verdict:
+    """The verdict on the candidate; `evaluation` is what its evaluation still lacks."""
     assert roles.candidate is not None, "only a candidate is judged"
     candidate, rollout = roles.candidate, md.spec.rollout
     found = phase(observed, candidate, "own")
@@ -40,6 +47,8 @@ def judge(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) 
         return Verdict(step="promote", finding=found)
     if found.reason != reasons.READY:
         return _unready(observed, roles, found, rollout, now)
+    if evaluation is not None and not roles.returning:
+        return _limited(evaluation, observed, candidate, rollout, now)
     if is_paused(md, roles):
         message = f"revision {candidate} has passed the gate"
         return Verdict(step="wait", finding=Finding(reasons.PAUSED, message))

@@ -42,6 +42,12 @@ class Record:
     """There was no room for it beside the active revision."""
     check: Mapping[str, Any] | None = None
     """The check that it answered last, in the form of the spec."""
+    evaluation: Mapping[str, Any] | None = None
+    """What came of the last one, in the form of the status."""
+    evaluated: str | None = None
+    """Key of the last evaluation that it passed."""
+    attempts: int = 0
+    """Evaluations of this trial that ended in an error."""
 
     @property
     def failed(self) -> bool:
@@ -66,17 +72,32 @@ class Record:
             generation=generation,
             request=request,
             failures=self.failures + 1 if again else 1,
+            attempts=0,
         )
 
     def tried_again(self) -> "Record":
         """Asked for anew: what was wrong before counts no more, whatever is asked for next."""
         return replace(
-            self, outcome=None, reason=None, message=None, at=None, generation=None, request=None
+            self,
+            outcome=None,
+            reason=None,
+            message=None,
+            at=None,
+            generation=None,
+            request=None,
+            attempts=0,
         )
 
     def turned_to(self, since: str) -> "Record":
         """Promoted: what was wrong before counts no more."""
-        return Record(outcome="Promoted", at=since, promoted=since, check=self.check)
+        return Record(
+            outcome="Promoted",
+            at=since,
+            promoted=since,
+            check=self.check,
+            evaluation=self.evaluation,
+            evaluated=self.evaluated,
+        )
 
 
 def read(service: Mapping[str, Any] | None) -> dict[str, Record]:

@@ -174,6 +174,7 @@ def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:
                 "outcome": each.outcome,
                 "reason": each.reason,
                 "at": each.at,
+                "evaluation": each.evaluation,
             }
         )
         for hash, each in roles.records.items()

@@ -109,6 +109,9 @@ def test_keeps_quantities_as_text_and_nulls_in_arguments() -> None:
     assert spec.model.engine_args == {"x": None}
 
 
+DATASETS = {"path": "a.jsonl", "configMapRef": {"name": "a", "key": "b"}}
+
+
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
@@ -127,6 +130,13 @@ def test_keeps_quantities_as_text_and_nulls_in_arguments() -> None:
         ("spec.resources.gpu", {}, "spec.resources.gpu.count is missing"),
         ("spec.runtime.env", ["A"], "spec.runtime.env must be a list of maps"),
         ("spec.model", None, "spec.scaling.deployment is missing"),
+        ("spec.rollout.gate", {"dataset": {}}, "exactly one of path and configMapRef"),
+        ("spec.rollout.gate", {"dataset": DATASETS}, "exactly one of path and configMapRef"),
+        (
+            "spec.rollout.gate.dataset",
+            {"configMapRef": {"name": "a"}},
+            "configMapRef.key is missing",
+        ),
     ],
 )
 def test_names_the_field_that_cannot_be_read(field: str, value: Any, says: str) -> None:
@@ -134,6 +144,14 @@ def test_names_the_field_that_cannot_be_read(field: str, value: Any, says: str) 
         read(with_field(body(), field, value))
     assert stalled.value.reason == reasons.INVALID_SPEC
     assert says in stalled.value.message
+
+
+def test_refuses_a_data_set_of_the_source_where_the_code_is_in_the_image() -> None:
+    in_image = with_field(body(), "spec.source", {"image": {}})
+    with pytest.raises(Stalled, match=r"use dataset\.configMapRef"):
+        read(with_field(in_image, "spec.rollout.gate.dataset", {"path": "a.jsonl"}))
+    from_map = {"configMapRef": {"name": "a", "key": "b"}}
+    assert read(with_field(in_image, "spec.rollout.gate.dataset", from_map)).spec.rollout.gate
 
 
 def test_changes_no_body_that_it_reads() -> None:

@@ -80,14 +80,17 @@ def test_the_grace_period_is_a_value() -> None:
     assert longer["terminationGracePeriodSeconds"] == 90
 
 
-def test_by_default_the_operator_keeps_its_own_defaults() -> None:
-    assert settings.read({}, environment()) == settings.Settings()
+def test_by_default_the_operator_keeps_its_own_defaults_and_knows_its_image() -> None:
+    assert settings.read({}, environment()) == settings.Settings(evaluation_image=f"{IMAGE}:0.1.0")
 
 
 def test_the_operator_reads_what_the_values_say() -> None:
     operator = {"namespaces": ["demo", "prod"], "logLevel": "debug", "workers": 4}
     assert settings.read({}, environment({"operator": operator})) == settings.Settings(
-        namespaces=frozenset({"demo", "prod"}), log_level="DEBUG", workers=4
+        namespaces=frozenset({"demo", "prod"}),
+        log_level="DEBUG",
+        workers=4,
+        evaluation_image=f"{IMAGE}:0.1.0",
     )
 
 

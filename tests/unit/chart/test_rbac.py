@@ -18,6 +18,7 @@ MINIMUM = {
     ("ray.io", "rayclusters"): READ | {"patch"},
     ("", "services"): READ | {"create", "patch"},
     ("apps", "controllerrevisions"): READ | {"create", "delete"},
+    ("batch", "jobs"): READ | {"create", "delete"},
     ("", "pods"): READ,
     ("events.k8s.io", "events"): {"create"},
 }

@@ -15,6 +15,7 @@ PROMOTED = {
     "outcome": "Promoted",
     "at": "2026-01-01T12:00:00Z",
     "promoted": "2026-01-01T12:00:00Z",
+    "evaluation": {"outcome": "Passed", "passRate": 0.98},
 }
 PROMOTED_BEFORE = {
     "outcome": "Promoted",
@@ -23,11 +24,12 @@ PROMOTED_BEFORE = {
 }
 FAILED = {
     "outcome": "Failed",
-    "reason": "DeadlineExceeded",
-    "message": "not within 1800 s",
+    "reason": "EvaluationFailed",
+    "message": "pass rate 0.71 is below 0.95",
     "at": "2026-01-02T11:48:00Z",
     "generation": 7,
     "failures": 1,
+    "evaluation": {"outcome": "Failed", "passRate": 0.71},
 }
 
 
@@ -160,6 +162,6 @@ def trial(phase: str, *, stalled: bool = False, **options: Any) -> Seen:
 
 def failed(request: str | None = None, record: dict[str, Any] | None = None) -> Seen:
     """The candidate was withdrawn, and the active revision serves."""
-    conditions = going("DeadlineExceeded", "not within 1800 s", "Stalled")
+    conditions = going("EvaluationFailed", "pass rate 0.71 is below 0.95", "Stalled")
     given = body(conditions=conditions, active=ACTIVE, request=request)
     return seen(given, bad=record or FAILED)

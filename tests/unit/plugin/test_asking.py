@@ -61,18 +61,18 @@ ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
     ("asking", "given", "text"),
     [
         (promote, trial("Paused", stalled=True, spec=PAUSING), f"promote:{BAD}@7"),
-        (promote, trial("Scheduling", spec=PAUSING), f"promote:{BAD}@7"),
+        (promote, trial("Evaluating", spec=PAUSING), f"promote:{BAD}@7"),
         (promote, trial("Paused", stalled=True, request="pause@7"), f"promote:{BAD}@7"),
-        (pause, trial("Scheduling"), "pause@7"),
+        (pause, trial("Evaluating"), "pause@7"),
         (pause, trial("Paused", spec=PAUSING, request=f"promote:{BAD}@7"), "pause@7"),
         (pause, trial("LoadingModel", observed=6), "pause@7"),
         (retry, failed(), "retry@7"),
         (retry, ROLLED_BACK, "retry@7"),
         (back, READY_SEEN, f"rollback:{OLD}@7"),
-        (back, trial("Scheduling"), f"rollback:{GOOD}@7"),
+        (back, trial("Evaluating"), f"rollback:{GOOD}@7"),
         (back, trial("Held"), f"rollback:{GOOD}@7"),
-        (to("9f1"), trial("Scheduling"), f"rollback:{OLD}@7"),
-        (to("active"), trial("Scheduling"), f"rollback:{GOOD}@7"),
+        (to("9f1"), trial("Evaluating"), f"rollback:{OLD}@7"),
+        (to("active"), trial("Evaluating"), f"rollback:{GOOD}@7"),
     ],
 )
 def test_what_makes_sense_is_written(
@@ -91,19 +91,19 @@ def test_what_makes_sense_is_written(
         ),
         (promote, UNSEEN, "the operator has not looked at generation 7 yet"),
         (promote, trial("Held"), "has failed and is held; nothing is promoted past the gate"),
-        (promote, trial("Scheduling"), "gets the traffic by itself when it has passed the gate"),
+        (promote, trial("Evaluating"), "gets the traffic by itself when it has passed the gate"),
         (promote, FIRST, "gets the traffic by itself"),
         (promote, RETURNING, "a return needs no promotion"),
         (
             promote,
-            trial("Scheduling", spec=PAUSING, request=f"promote:{BAD}@7"),
+            trial("Evaluating", spec=PAUSING, request=f"promote:{BAD}@7"),
             "the promotion of revision 77aa01bc has been asked for already",
         ),
         (pause, READY_SEEN, "no rollout of smollm2 is under way: revision 9f0c2d1a is active"),
         (pause, FIRST, "the first revision is never paused"),
         (pause, trial("Held"), "has failed and is held, off the traffic"),
-        (pause, trial("Scheduling", request="pause@7"), "paused already; `kubectl bastaix promote"),
-        (pause, trial("Scheduling", spec=PAUSING), "paused already"),
+        (pause, trial("Evaluating", request="pause@7"), "paused already; `kubectl bastaix promote"),
+        (pause, trial("Evaluating", spec=PAUSING), "paused already"),
         (pause, RETURNING, "a pause would undo that request"),
         (retry, READY_SEEN, "nothing failed: revision 9f0c2d1a is active, Ready is True"),
         (retry, trial("LoadingModel"), "no revision of this spec has failed: revision 9f0c2d1a"),
@@ -174,14 +174,14 @@ def test_without_a_name_rollback_goes_to_what_was_promoted_last_and_did_not_fail
             " in the place of 9f0c2d1a",
         ),
         (
-            promote(trial("Scheduling", spec=PAUSING)),
+            promote(trial("Evaluating", spec=PAUSING)),
             "revision 77aa01bc (commit 0b1c2d3e4f50) gets the traffic when it has passed the gate"
-            " (now: Scheduling), in the place of 9f0c2d1a",
+            " (now: Evaluating), in the place of 9f0c2d1a",
         ),
         (
             retry(failed()),
             "revision 77aa01bc (commit 0b1c2d3e4f50) is tried again;"
-            " it failed at 2026-01-02T11:48:00Z: DeadlineExceeded",
+            " it failed at 2026-01-02T11:48:00Z: EvaluationFailed",
         ),
         (
             rollback(READY_SEEN, None),
@@ -190,7 +190,7 @@ def test_without_a_name_rollback_goes_to_what_was_promoted_last_and_did_not_fail
             " or `kubectl bastaix retry`",
         ),
         (
-            rollback(trial("Scheduling"), None),
+            rollback(trial("Evaluating"), None),
             "candidate 77aa01bc is given up and revision 9f0c2d1a stays active,"
             " until the spec changes, or `kubectl bastaix retry`",
         ),

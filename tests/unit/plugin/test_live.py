@@ -33,17 +33,17 @@ async def told(*looks: Seen | Trouble, is_terminal: bool) -> str:
 
 
 async def test_elsewhere_each_change_is_a_line_and_a_look_without_one_is_silent() -> None:
-    first = await told(trial("Scheduling"), is_terminal=False)
-    again = await told(trial("Scheduling"), trial("Scheduling"), is_terminal=False)
+    first = await told(trial("Evaluating"), is_terminal=False)
+    again = await told(trial("Evaluating"), trial("Evaluating"), is_terminal=False)
     assert first.count("\n") == again.count("\n")
-    after = await told(trial("Scheduling"), READY_SEEN, is_terminal=False)
+    after = await told(trial("Evaluating"), READY_SEEN, is_terminal=False)
     assert "Z Candidate: none\n" in after
     assert "\x1b" not in after
 
 
 async def test_a_cluster_that_does_not_answer_for_a_while_is_said_once_and_asked_again() -> None:
     away = Unreachable("no answer from the cluster")
-    text = await told(trial("Scheduling"), away, away, READY_SEEN, is_terminal=False)
+    text = await told(trial("Evaluating"), away, away, READY_SEEN, is_terminal=False)
     lines = [line.partition(" ")[2] for line in text.splitlines()]
     assert lines.count("no answer from the cluster") == 1
     assert lines.index("the cluster answers again") > lines.index("no answer from the cluster")
@@ -58,7 +58,7 @@ async def test_a_cluster_that_never_answered_ends_it() -> None:
 
 
 async def test_on_a_terminal_the_trouble_stands_above_what_was_seen_last() -> None:
-    text = await told(trial("Scheduling"), Unreachable("no answer"), is_terminal=True)
+    text = await told(trial("Evaluating"), Unreachable("no answer"), is_terminal=True)
     *_, last = text.split("\x1b[H")
     assert "Ctrl-C ends  no answer" in last.splitlines()[0]
     assert "Candidate  77aa01bc" in last

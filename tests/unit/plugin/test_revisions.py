@@ -25,16 +25,16 @@ from tests.unit.plugin.examples import (
 def test_history_says_what_became_of_each_the_newest_first() -> None:
     assert "\n".join(history(failed())) == (
         """\
-NUMBER  REVISION  COMMIT        OUTCOME   REASON            AT                    NOW
-7       77aa01bc  0b1c2d3e4f50  Failed    DeadlineExceeded  2026-01-02T11:48:00Z
-3       9f0c2d1a  3f9c2a7d51c4  Promoted  -                 2026-01-01T12:00:00Z  active
-2       9f1e0000  aa00bb11cc22  Promoted  -                 2025-12-30T12:00:00Z"""
+NUMBER  REVISION  COMMIT        OUTCOME   REASON            AT                    PASS-RATE  NOW
+7       77aa01bc  0b1c2d3e4f50  Failed    EvaluationFailed  2026-01-02T11:48:00Z  0.71
+3       9f0c2d1a  3f9c2a7d51c4  Promoted  -                 2026-01-01T12:00:00Z  0.98       active
+2       9f1e0000  aa00bb11cc22  Promoted  -                 2025-12-30T12:00:00Z  -"""
     )
 
 
 def test_history_names_the_candidate() -> None:
-    row = history(trial("Scheduling"))[1]
-    assert row.split() == ["7", BAD, "0b1c2d3e4f50", "-", "-", "-", "candidate"]
+    row = history(trial("Evaluating"))[1]
+    assert row.split() == ["7", BAD, "0b1c2d3e4f50", "-", "-", "-", "-", "candidate"]
 
 
 def test_what_is_of_an_object_that_had_the_name_before_is_not_shown() -> None:
@@ -53,7 +53,7 @@ def test_a_revision_is_meant_by_its_first_digits_or_its_part(given: str, hash: s
 
 
 def test_the_candidate_is_meant_by_its_part() -> None:
-    assert meant(trial("Scheduling"), "candidate").hash == BAD
+    assert meant(trial("Evaluating"), "candidate").hash == BAD
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ HISTORY = [
     {"revision": GOOD, "commit": ACTIVE["commit"], **PROMOTED},
 ]
 EVENTS = (
-    event("b", "2026-01-02T11:48:00Z", "DeadlineExceeded", "not within 1800 s", "Warning"),
+    event("b", "2026-01-02T11:48:00Z", "EvaluationFailed", "pass rate 0.71", "Warning"),
     event("a", "2026-01-01T12:00:00Z", "Promoted", "revision 9f0c2d1a has the traffic"),
 )
 
@@ -62,11 +62,11 @@ Replicas   2 of 2 ready
 Request    pause@7
 
 History
-  77aa01bc  0b1c2d3e4f50  Failed    DeadlineExceeded  12m ago
-  9f0c2d1a  3f9c2a7d51c4  Promoted                    24h ago
+  77aa01bc  0b1c2d3e4f50  Failed    EvaluationFailed  pass rate 0.71  12m ago
+  9f0c2d1a  3f9c2a7d51c4  Promoted                    pass rate 0.98  24h ago
 
 Events
-  12m  Warning  DeadlineExceeded  not within 1800 s
+  12m  Warning  EvaluationFailed  pass rate 0.71
   24h  Normal   Promoted          revision 9f0c2d1a has the traffic"""
     )
 
@@ -119,18 +119,18 @@ def test_time_alone_is_no_change() -> None:
 
 def test_only_what_changed_is_said() -> None:
     before = replace(trial("LoadingModel"), events=EVENTS[1:])
-    after = replace(trial("Scheduling"), events=EVENTS)
+    after = replace(trial("Evaluating"), events=EVENTS)
     assert changes(before, after) == [
-        "Ready: False Scheduling: it is at Scheduling",
-        "Reconciling: True Scheduling: it is at Scheduling",
-        f"Candidate: {BAD}  commit 0b1c2d3e4f50  Scheduling",
-        "Event: Warning DeadlineExceeded: not within 1800 s",
+        "Ready: False Evaluating: it is at Evaluating",
+        "Reconciling: True Evaluating: it is at Evaluating",
+        f"Candidate: {BAD}  commit 0b1c2d3e4f50  Evaluating",
+        "Event: Warning EvaluationFailed: pass rate 0.71",
     ]
 
 
 def test_what_is_gone_is_said_and_the_first_look_says_what_there_is() -> None:
     promoted = Seen(body(conditions=READY, active=ACTIVE), events=EVENTS)
-    assert "Candidate: none" in changes(trial("Scheduling"), promoted)
+    assert "Candidate: none" in changes(trial("Evaluating"), promoted)
     first = changes(None, promoted)
     assert f"Active: {GOOD}  commit 3f9c2a7d51c4" in first
     assert not any(line.startswith(("Candidate", "Event")) for line in first)

@@ -18,6 +18,7 @@ from tests.unit.bodies import body, refused, verified, with_field
 from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
 
 NAME = ("demo", "smollm2")
+IMAGE = "bastaix:1"
 
 
 class Stage:
@@ -28,6 +29,7 @@ class Stage:
         self.cluster = FakeCluster(self.clock)
         self.probe = FakeProbe()
         self.notes = Notebook()
+        self.image: str | None = IMAGE
         self.reconciler = self.restarted()
         given = body()
         for field, value in fields.items():
@@ -37,7 +39,7 @@ class Stage:
     def restarted(self) -> Reconciler:
         """A reconciler that remembers nothing."""
         answers = Answers(self.probe, self.notes, self.clock)
-        return Reconciler(self.cluster, answers, self.notes, self.notes, self.clock)
+        return Reconciler(self.cluster, answers, self.notes, self.notes, self.clock, self.image)
 
     def run(self) -> float | None:
         return asyncio.run(self.reconciler.reconcile(NAME))

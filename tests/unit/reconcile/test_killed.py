@@ -13,11 +13,13 @@ import pytest
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import RAYSERVICE, SERVICE, Kind
 from bastaix.rollout import record
+from tests.unit.reconcile.evaluating import FAILED, GATE, PASSED, end, jobs
 from tests.unit.reconcile.fakes import FakeCluster, status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
 
 COMMIT, OTHER = "spec.source.git.commit", "b" * 40
-FAILED = {"status": "DEPLOY_FAILED", "message": "KeyError: 1"}
+GIVEN_UP = {"status": "DEPLOY_FAILED", "message": "KeyError: 1"}
+ERROR = {"outcome": "Error", "message": "no request was answered"}
 
 
 class Killed(BaseException):
@@ -69,6 +71,8 @@ class Story:
     """The candidate's app is given up by Serve."""
     spoils: bool = False
     """The candidate answers, and no more once it has the traffic."""
+    results: tuple[Mapping[str, Any], ...] = ()
+    """How the candidate's evaluations end, one after another."""
 
 
 STORIES = {
@@ -76,17 +80,20 @@ STORIES = {
     "withdrawn": Story({}, fails=True),
     "recreate-and-back": Story({"strategy": "Recreate"}, fails=True),
     "turned-back": Story({}, spoils=True),
+    "evaluated": Story({"gate": GATE}, results=(ERROR, PASSED)),
+    "too-bad": Story({"gate": GATE}, results=(FAILED,)),
 }
 
 
 def prepared(story: Story) -> tuple[Stage, MortalCluster]:
-    stage = answering(spec__rollout=dict(story.rollout))
+    stage = answering()
     cluster = MortalCluster(stage.clock)
     cluster.__dict__.update(stage.cluster.__dict__)
     stage.cluster = cluster
     stage.reconciler = stage.restarted()
     stage.clock.forward(3600)
     stage.run()
+    stage.set("spec.rollout", dict(story.rollout))
     stage.set(COMMIT, OTHER)
     return stage, cluster
 
@@ -103,6 +110,7 @@ def look(stage: Stage) -> float | None:
 def settled(stage: Stage, story: Story) -> None:
     """Let time pass and the world do its part until nothing is left to do."""
     (first,) = [each["metadata"]["name"] for each in stage.rayservices] or [""]
+    results = list(story.results)
     quiet = 0
     while quiet < 3:
         before = len(stage.cluster.writes)
@@ -113,7 +121,9 @@ def settled(stage: Stage, story: Story) -> None:
             if "status" not in each:
                 stage.bring_up(name)
                 if story.fails and name != first:
-                    stage.say(FAILED, name)
+                    stage.say(GIVEN_UP, name)
+        if any("status" not in each for each in jobs(stage)):
+            end(stage, dict(results.pop(0)))
         if story.spoils and stage.selected != first:
             stage.probe.behind[NAME[1]] = Answer("wrong", "no")
         else:
@@ -161,6 +171,8 @@ def test_a_death_after_any_write_changes_nothing_about_the_end(name: str) -> Non
     [
         ("blue-green", lambda end: end["conditions"]["Ready"] == ("True", "Ready")),
         ("withdrawn", lambda end: end["conditions"]["Stalled"] == ("True", "ServeFailed")),
+        ("evaluated", lambda end: end["conditions"]["Ready"] == ("True", "Ready")),
+        ("too-bad", lambda end: end["conditions"]["Stalled"] == ("True", "EvaluationFailed")),
         ("turned-back", lambda end: end["conditions"]["Ready"] == ("False", "WrongAnswer")),
     ],
 )

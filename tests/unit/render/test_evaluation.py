@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from bastaix.api import names
-from bastaix.api.errors import Stalled
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.evaluation.options import options
 from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key
@@ -28,7 +27,9 @@ def job(
     md: ModelDeployment, *, baseline: Baseline | None = None, digest: str | None = DIGEST
 ) -> dict[str, Any]:
     current = revision(md, digest)
-    return evaluation_job(md, current, baseline=baseline, image="bastaix:1", attempt=2)
+    return evaluation_job(
+        md, current, baseline=baseline, image="bastaix:1", trial="uid-of-b", attempt=2
+    )
 
 
 def pod(md: ModelDeployment, **given: Any) -> dict[str, Any]:
@@ -183,34 +184,18 @@ def test_credentials_and_settings_of_the_runtime_are_not_taken() -> None:
     assert "hunter2" not in str(spec)
 
 
-@pytest.mark.parametrize(
-    ("dataset", "said"),
-    [
-        ({"path": "a.jsonl"}, "the code is in the image: use dataset.configMapRef"),
-        ({}, "exactly one of path and configMapRef"),
-        ({"path": "a.jsonl", **FROM_MAP["dataset"]}, "exactly one of path and configMapRef"),
-    ],
-)
-def test_a_data_set_that_is_nowhere_is_the_users_to_correct(
-    dataset: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(Stalled) as caught:
-        job(gated(dataset=dataset), digest=None)
-    assert said in caught.value.message
-
-
-def key(md: ModelDeployment, baseline: Baseline | None = None, digest: str = DIGEST) -> str:
-    return evaluation_key(md, revision(md, digest), baseline)
+def key(md: ModelDeployment, digest: str = DIGEST) -> str:
+    return evaluation_key(md, revision(md, digest))
 
 
 def test_the_key_is_on_the_job() -> None:
     md = gated(maxRegression=0.1)
     annotations = job(md, baseline=BASELINE)["metadata"]["annotations"]
-    assert annotations[names.KEY_ANNOTATION] == key(md, BASELINE)
+    assert annotations[names.KEY_ANNOTATION] == key(md)
+    assert annotations[names.TRIAL_ANNOTATION] == "uid-of-b"
 
 
 def test_all_that_an_evaluation_depends_on_changes_its_key() -> None:
-    compared = gated(maxRegression=0.1)
     keys = [
         key(gated()),
         key(gated(minPassRate=0.5)),
@@ -221,17 +206,12 @@ def test_all_that_an_evaluation_depends_on_changes_its_key() -> None:
         key(gated(**FROM_MAP)),
         key(gated(evaluator={"image": "own:1"})),
         key(gated(), digest="sha256:" + "6" * 64),
-        key(compared),
-        key(compared, BASELINE),
-        key(compared, Baseline(url="http://other:8000")),
+        key(gated(maxRegression=0.1)),
     ]
     assert len(set(keys)) == len(keys)
 
 
-def test_nothing_else_does() -> None:
-    assert key(gated()) == key(gated(), BASELINE)
-    compared = gated(maxRegression=0.1)
-    assert key(compared, BASELINE) == key(compared, Baseline(url=BASELINE.url))
+def test_scaling_does_not() -> None:
     scaled = with_field(body(), "spec.scaling", {"maxReplicas": 9})
     gate = {"dataset": {"path": "evals/golden.jsonl"}}
     other = ModelDeployment.from_body(with_field(scaled, "spec.rollout.gate", gate))

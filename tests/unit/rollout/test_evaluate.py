@@ -1,6 +1,7 @@
 """How an evaluation ended, from what its Job, its Pod and an image of anybody's left behind."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bastaix.api.evaluation import EXIT_CODES, Outcome
-from bastaix.rollout.evaluate import MAX_RECORD_BYTES, Evaluation, from_json, read, to_json
+from bastaix.rollout.evaluate import MAX_IDS_BYTES, Evaluation, ended_at, read, reported
 
 DIGEST = f"sha256:{'5' * 64}"
 RESULT = {
@@ -210,35 +211,29 @@ EVALUATIONS = st.builds(
 )
 
 
+def test_what_is_reported_has_the_form_that_came_but_for_the_message() -> None:
+    found = read(job(), [ended(1, json.dumps(RESULT))])
+    assert found is not None
+    assert reported(found) == {key: RESULT[key] for key in RESULT if key != "message"}
+
+
 @given(EVALUATIONS)
-def test_a_record_is_small_and_says_the_same_but_for_the_last_ids(given: Evaluation) -> None:
-    text = to_json(given)
-    assert len(text.encode()) <= MAX_RECORD_BYTES
-    back = from_json(text)
-    assert back is not None
-    assert back.failed == given.failed[: len(back.failed)]
-    assert {**vars(back), "failed": ()} == {**vars(given), "failed": ()}
+def test_what_is_reported_has_the_first_ids_that_there_is_room_for(given: Evaluation) -> None:
+    failed = reported(given).get("failed", [])
+    assert len(json.dumps(failed)) <= MAX_IDS_BYTES
+    assert failed == list(given.failed[: len(failed)])
 
 
-def test_the_longest_record_is_small() -> None:
-    longest = Evaluation(
-        outcome="Inconclusive",
-        message="😀" * 300,
-        pass_rate=1 / 3,
-        cases=10_000,
-        error_rate=1 / 3,
-        ttft_p95_seconds=1 / 3,
-        dataset=DIGEST,
-        failed=("😀" * 128,) * 20,
-    )
-    assert len(to_json(longest).encode()) <= MAX_RECORD_BYTES
+def test_short_ids_are_reported_all() -> None:
+    ids = tuple(f"case-{number}" for number in range(20))
+    assert reported(Evaluation(outcome="Failed", message="", failed=ids))["failed"] == list(ids)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"outcome":"Good"}', '{"outcome":"Passed","cases":"1"}']
-)
-def test_a_record_that_somebody_has_changed_is_none(text: str) -> None:
-    assert from_json(text) is None
+def test_when_it_ended_is_read_from_the_condition_that_says_so() -> None:
+    at = "2026-01-01T12:00:00Z"
+    over = {"type": "Failed", "status": "True", "lastTransitionTime": at}
+    assert ended_at(job()) is None
+    assert ended_at({**job(), "status": {"conditions": [over]}}) == datetime.fromisoformat(at)
 
 
 @given(st.integers(-1, 255), st.text() | st.recursive(st.none(), st.lists).map(json.dumps))

@@ -1,0 +1,197 @@
+"""What a candidate's evaluation lacks: to be started, to end, to be tried again. Pure.
+
+An evaluation that was passed counts until the gate changes, or what it judges. One that ended in
+an error is tried again, after ever longer waits, for as long as the trial has time. How a Job's
+end is read stands in `evaluate`, what the Job is in `render.evaluation`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bastaix.api import names, reasons
+from bastaix.api.conditions import timestamp
+from bastaix.api.evaluation import Outcome
+from bastaix.api.reasons import Finding, Reason
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Object, Observed
+from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key, revision_url
+from bastaix.rollout import evaluate
+from bastaix.rollout.evaluate import Evaluation
+from bastaix.rollout.record import Record
+from bastaix.rollout.roles import Roles, revision
+
+FIRST_WAIT_SECONDS: Final = 10.0
+LONGEST_WAIT_SECONDS: Final = 300.0
+_MOST_IDS: Final = 3
+
+_LACKS: Final[Mapping[Outcome, Reason]] = {
+    "Failed": reasons.EVALUATION_FAILED,
+    "Inconclusive": reasons.EVALUATION_INCONCLUSIVE,
+    "Error": reasons.EVALUATION_ERROR,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    record: Record
+    """The candidate's, with what has come of its evaluation."""
+    lacks: Finding | None = None
+    """None: it is passed, or none is asked for."""
+    starts: bool = False
+    """A Job is to be made."""
+    after: float | None = None
+    """Seconds until a look is due that nothing else brings."""
+
+
+def standing(
+    md: ModelDeployment, observed: Observed, roles: Roles, record: Record, now: datetime
+) -> Standing:
+    """Of the candidate, whose record is given.
+
+    A revision that had the traffic before returns without an evaluation.
+    """
+    if (
+        md.spec.rollout.gate is None
+        or roles.returning
+        or record.evaluated == _key(md, observed, roles)
+    ):
+        return Standing(record=record)
+    if md.spec.rollout.gate.evaluator is None and observed.image is None:
+        message = "the operator does not know its own image: set BASTAIX_EVALUATION_IMAGE"
+        return Standing(record=record, lacks=Finding(reasons.EVALUATION_ERROR, message))
+    job = _job_of(observed, roles.candidate)
+    if job is None:
+        lacks = Finding(reasons.EVALUATING, f"the evaluation of {roles.candidate} is being started")
+        return Standing(record=record, lacks=lacks, starts=True)
+    name = job["metadata"]["name"]
+    if not _is_current(md, observed, roles, job):
+        lacks = Finding(reasons.EVALUATING, f"Job {name} of before is being removed")
+        return Standing(record=record, lacks=lacks)
+    result = evaluate.read(job, observed.pods)
+    if result is None:
+        lacks = Finding(reasons.EVALUATING, f"Job {name} asks revision {roles.candidate}")
+        return Standing(record=record, lacks=lacks)
+    record = replace(record, evaluation=evaluate.reported(result))
+    if result.outcome == "Passed":
+        return Standing(record=replace(record, evaluated=_key(md, observed, roles), attempts=0))
+    if result.outcome == "Error":
+        return _tried_again(replace(record, attempts=_attempt(job)), job, result, now)
+    return Standing(record=record, lacks=Finding(_LACKS[result.outcome], _told(result)))
+
+
+def job(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[str, Any]:
+    """The Job of the candidate's next evaluation."""
+    candidate = str(roles.candidate)
+    judged, live = revision(observed, candidate), observed.rayservice_of(candidate)
+    assert judged is not None, "what runs is kept"
+    assert live is not None, "only what runs is evaluated"
+    return evaluation_job(
+        md,
+        judged,
+        baseline=_baseline(md, observed, roles),
+        image=observed.image,
+        trial=live["metadata"]["uid"],
+        attempt=roles.record(candidate).attempts + 1,
+    )
+
+
+def leaving(
+    md: ModelDeployment, observed: Observed, roles: Roles, now: datetime
+) -> tuple[Object, ...]:
+    """Jobs of no use any more: the last of the active revision and of the one on trial stay."""
+    used = {roles.active, roles.wanted, roles.subject}
+    return tuple(
+        each
+        for each in observed.jobs
+        if (of := _evaluated(each)) not in used
+        or (of == roles.candidate and not _is_of_use(md, observed, roles, each, now))
+    )
+
+
+def _is_of_use(
+    md: ModelDeployment, observed: Observed, roles: Roles, job: Object, now: datetime
+) -> bool:
+    """Not of a trial, a gate or an attempt before."""
+    record = roles.record(roles.candidate)
+    if md.spec.rollout.gate is None or record.evaluated == _key(md, observed, roles):
+        return True
+    if observed.rayservice_of(str(roles.candidate)) is None:
+        return record.failed  # its log tells why
+    if not _is_current(md, observed, roles, job):
+        return False
+    result = evaluate.read(job, observed.pods)
+    # the attempt is counted before it is forgotten
+    is_counted = record.attempts >= _attempt(job)
+    is_error = result is not None and result.outcome == "Error"
+    return not (is_error and is_counted and _waits(job, record.attempts, now) <= 0)
+
+
+def _tried_again(record: Record, job: Object, result: Evaluation, now: datetime) -> Standing:
+    left = _waits(job, record.attempts, now)
+    next_try = f"; next try at {timestamp(now + timedelta(seconds=left))}" if left > 0 else ""
+    lacks = Finding(reasons.EVALUATION_ERROR, f"{_told(result)}{next_try}")
+    return Standing(record=record, lacks=lacks, after=max(left, 0.0))
+
+
+def _waits(job: Object, attempts: int, now: datetime) -> float:
+    """Seconds until it is tried again."""
+    ended = evaluate.ended_at(job)
+    if ended is None:
+        return FIRST_WAIT_SECONDS  # what is seen of the Job lags behind its Pod
+    wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 10))
+    return wait - (now - ended).total_seconds()
+
+
+def _told(result: Evaluation) -> str:
+    ids = ", ".join(result.failed[:_MOST_IDS])
+    more = ", …" if len(result.failed) > _MOST_IDS else ""
+    return f"{result.message} ({ids}{more})" if ids else result.message
+
+
+def _key(md: ModelDeployment, observed: Observed, roles: Roles) -> str | None:
+    judged = revision(observed, str(roles.candidate))
+    return None if judged is None else evaluation_key(md, judged)
+
+
+def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Object) -> bool:
+    """Of this gate and of this trial, and not on its way out."""
+    metadata = job["metadata"]
+    annotations = metadata.get("annotations") or {}
+    live = observed.rayservice_of(str(roles.candidate)) or {"metadata": {}}
+    return (
+        "deletionTimestamp" not in metadata
+        and annotations.get(names.KEY_ANNOTATION) == _key(md, observed, roles)
+        and annotations.get(names.TRIAL_ANNOTATION) == live["metadata"].get("uid")
+    )
+
+
+def _attempt(job: Object) -> int:
+    text = (job["metadata"].get("annotations") or {}).get(names.ATTEMPT_ANNOTATION, "")
+    return int(text) if text.isdecimal() else 1
+
+
+def _job_of(observed: Observed, candidate: str | None) -> Object | None:
+    return next((each for each in observed.jobs if _evaluated(each) == candidate), None)
+
+
+def _evaluated(job: Object) -> str | None:
+    label: str | None = (job["metadata"].get("labels") or {}).get(names.EVALUATION_LABEL)
+    return label
+
+
+def _baseline(md: ModelDeployment, observed: Observed, roles: Roles) -> Baseline | None:
+    """The active revision; one that does not answer holds nobody up."""
+    gate = md.spec.rollout.gate
+    if roles.active is None or gate is None or gate.max_regression is None:
+        return None
+    record = roles.record(roles.active)
+    known, check = record.evaluation or {}, record.check or {}
+    model = (check.get("body") or {}).get("model")
+    return Baseline(
+        url=revision_url(md, roles.active) if observed.answered(roles.active) else None,
+        model=model if isinstance(model, str) else None,
+        digest=known.get("dataset"),
+        pass_rate=known.get("passRate"),
+    )

@@ -1,0 +1,282 @@
+"""The evaluation in a rollout: when it is started, awaited, believed and tried again."""
+
+from typing import Any
+
+from bastaix.api import names
+from bastaix.reconcile.cluster import Answer
+from bastaix.reconcile.kinds import JOB
+from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from tests.unit.reconcile.evaluating import FAILED, GATE, PASSED, end, jobs
+from tests.unit.reconcile.fakes import status_of
+from tests.unit.reconcile.rollouts import COMMIT, B, C, ask_for, generation, outcome, serves, there
+from tests.unit.reconcile.stage import IMAGE, NAME, Stage
+
+
+def evaluating(**rollout: Any) -> tuple[Stage, str, str]:
+    """A has passed and serves; B answers and is being evaluated."""
+    gate = {**GATE, **rollout.pop("gate", {})}
+    stage = Stage(spec__rollout={**rollout, "gate": gate})
+    stage.run()
+    stage.bring_up()
+    stage.run()
+    end(stage, PASSED)
+    stage.run()
+    assert stage.ready["status"] == "True"
+    stage.clock.forward(3600)
+    a = stage.rayservice["metadata"]["name"]
+    stage.set(COMMIT, B)
+    stage.run()
+    (b,) = there(stage) - {a}
+    stage.bring_up(b)
+    stage.run()
+    assert stage.ready["reason"] == "Evaluating", stage.ready
+    return stage, a, b
+
+
+def args(stage: Stage) -> list[str]:
+    """Of the Job that runs."""
+    (job,) = [each for each in jobs(stage) if "status" not in each]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == IMAGE
+    return list(container["args"])
+
+
+def test_it_is_started_when_the_check_is_answered_and_not_before() -> None:
+    stage = Stage(spec__rollout={"gate": GATE})
+    stage.run()
+    assert jobs(stage) == []
+    stage.probe.answer = Answer("wrong", "GET answered 500")
+    stage.bring_up()
+    stage.run()
+    assert jobs(stage) == []
+    stage.probe.answer = Answer("right", "GET answered 200")
+    stage.clock.forward(60)
+    stage.run()
+    assert len(jobs(stage)) == 1
+    assert f"--url=http://{stage.rayservice['metadata']['name']}-serve-svc.demo.svc:8000" in args(
+        stage
+    )
+
+
+def test_while_it_runs_the_candidate_gets_nothing_and_nothing_is_written_again() -> None:
+    stage, a, b = evaluating()
+    assert stage.selected == a
+    assert serves(stage)
+    assert status_of(stage.cluster, NAME)["candidate"]["phase"] == "Evaluating"
+    stage.writes()
+    stage.clock.forward(30)
+    stage.run()
+    assert stage.writes() == []
+    assert there(stage) == {a, b}
+
+
+def test_one_that_is_passed_promotes_in_the_write_that_remembers_it() -> None:
+    stage, _, b = evaluating()
+    end(stage, PASSED)
+    stage.writes()
+    stage.run()
+    assert stage.selected == b
+    assert stage.writes().count("apply Service") == 1
+    newest = status_of(stage.cluster, NAME)["history"][0]
+    assert newest["evaluation"] == {"outcome": "Passed", "passRate": 1.0, "cases": 5}
+
+
+def test_one_that_is_failed_withdraws_the_candidate_for_good_and_its_log_stays() -> None:
+    stage, a, b = evaluating()
+    end(stage, FAILED)
+    stage.run()
+    assert stage.selected == a
+    assert there(stage) == {a}
+    assert serves(stage)
+    assert stage.ready["reason"] == "EvaluationFailed"
+    assert "pass rate 0.2 is 0.7 too low (italy, japan, sum, …)" in stage.ready["message"]
+    assert stage.condition("Stalled")["status"] == "True"
+    assert status_of(stage.cluster, NAME)["history"][0]["evaluation"]["passRate"] == 0.2
+    stage.take_down()
+    stage.clock.forward(24 * 3600)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    assert there(stage) == {a}
+    assert f"{b}-eval" in [job["metadata"]["name"] for job in jobs(stage)]
+
+
+def test_one_that_says_nothing_promotes_nobody() -> None:
+    stage, a, _ = evaluating()
+    end(stage, {"outcome": "Inconclusive", "message": "no request was answered: 5x HTTP 404"})
+    stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["reason"] == "EvaluationInconclusive"
+    assert "5x HTTP 404" in stage.ready["message"]
+
+
+def test_an_error_is_tried_again_after_ever_longer_waits_until_the_deadline() -> None:
+    stage, a, b = evaluating(progressDeadlineSeconds=1800)
+    wait = FIRST_WAIT_SECONDS
+    for attempt in range(1, 6):
+        (job,) = [each for each in jobs(stage) if each["metadata"]["name"] == f"{b}-eval"]
+        assert job["metadata"]["annotations"][names.ATTEMPT_ANNOTATION] == str(attempt)
+        end(stage, {"outcome": "Error", "message": "5 of 5 requests were not answered"})
+        assert stage.run() == wait
+        assert stage.ready["reason"] == "EvaluationError"
+        assert "next try at" in stage.ready["message"]
+        assert stage.condition("Reconciling")["status"] == "True"
+        stage.clock.forward(wait)
+        stage.run()
+        assert stage.ready["reason"] == "Evaluating"
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+    stage.clock.forward(1800)
+    stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["reason"] == "DeadlineExceeded"
+    assert "Evaluating" in stage.ready["message"]
+
+
+def test_an_error_before_a_restart_is_not_forgotten() -> None:
+    stage, _, b = evaluating()
+    end(stage, {"outcome": "Error", "message": "no answer"})
+    stage.run()
+    stage.reconciler = stage.restarted()
+    stage.clock.forward(FIRST_WAIT_SECONDS)
+    stage.run()
+    assert outcome(stage, b).attempts == 1
+    (job,) = [each for each in jobs(stage) if each["metadata"]["name"] == f"{b}-eval"]
+    assert job["metadata"]["annotations"][names.ATTEMPT_ANNOTATION] == "2"
+
+
+def test_one_that_was_passed_is_not_made_again_when_a_revision_comes_back() -> None:
+    stage, a, b = evaluating()
+    end(stage, PASSED)
+    stage.run()
+    stage.clock.forward(3600)
+    stage.run()
+    stage.take_down()
+    stage.set(COMMIT, "3f9c2a1d" * 5)
+    stage.run()
+    assert there(stage) == {a, b}
+    stage.bring_up(a)
+    stage.run()
+    assert stage.selected == a
+    assert [each for each in jobs(stage) if "status" not in each] == []
+
+
+def test_a_retry_is_evaluated_anew_and_the_job_of_before_decides_nothing() -> None:
+    stage, a, b = evaluating()
+    end(stage, FAILED)
+    stage.run()
+    stage.take_down()
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.clock.forward(60)
+    stage.run()
+    assert there(stage) == {a, b}
+    stage.bring_up(b)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "Evaluating"
+    end(stage, PASSED)
+    stage.run()
+    assert stage.selected == b
+
+
+def test_another_gate_while_it_runs_is_evaluated_by_that_one() -> None:
+    stage, _, b = evaluating()
+    assert "--min-pass-rate=0.9" in args(stage)
+    stage.set("spec.rollout.gate.minPassRate", 0.5)
+    stage.run()
+    stage.run()
+    assert "--min-pass-rate=0.5" in args(stage)
+    end(stage, PASSED)
+    stage.run()
+    assert stage.selected == b
+
+
+def test_a_gate_that_is_taken_away_lets_the_check_decide() -> None:
+    stage, _, b = evaluating()
+    stage.set("spec.rollout", {})
+    stage.run()
+    assert stage.selected == b
+
+
+def test_a_paused_candidate_is_evaluated_and_waits_then() -> None:
+    stage, a, b = evaluating(pauseBeforePromotion=True)
+    end(stage, PASSED)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "Paused"
+    ask_for(stage, f"promote@{generation(stage)}")
+    stage.run()
+    assert stage.selected == b
+
+
+def test_another_commit_while_it_runs_ends_it() -> None:
+    stage, _, b = evaluating()
+    stage.set(COMMIT, C)
+    stage.run()
+    assert b not in there(stage)
+    assert f"{b}-eval" not in [job["metadata"]["name"] for job in jobs(stage)]
+
+
+def test_the_candidate_is_compared_with_what_serves_and_by_what_is_known_of_it() -> None:
+    stage, a, _ = evaluating(gate={"maxRegression": 0.1})
+    given = args(stage)
+    assert "--max-regression=0.1" in given
+    assert f"--baseline-url=http://{a}-serve-svc.demo.svc:8000" in given
+    assert "--baseline-model=smollm2" in given
+
+
+def test_an_active_revision_that_does_not_answer_holds_no_candidate_up() -> None:
+    stage, a, b = evaluating(gate={"maxRegression": 0.1})
+    end(stage, {"outcome": "Error", "message": "the baseline could not be measured"})
+    stage.run()
+    stage.turn("worker", ready=False, name=a)
+    stage.clock.forward(FIRST_WAIT_SECONDS)
+    stage.run()
+    assert not any(each.startswith("--baseline-url") for each in args(stage))
+    end(stage, PASSED)
+    stage.run()
+    assert stage.selected == b
+
+
+def test_an_evaluation_that_is_passed_waits_for_a_candidate_that_answers() -> None:
+    stage, a, b = evaluating()
+    stage.turn("worker", ready=False, name=b)
+    end(stage, PASSED)
+    stage.run()
+    assert stage.selected == a
+    stage.turn("worker", ready=True, name=b)
+    stage.run()
+    assert stage.selected == b
+
+
+def test_suspending_ends_it() -> None:
+    stage, _, _ = evaluating()
+    stage.set("spec.suspend", True)
+    stage.run()
+    assert jobs(stage) == []
+
+
+def test_the_image_that_is_missing_is_said_and_an_image_of_the_users_needs_none() -> None:
+    stage = Stage(spec__rollout={"gate": GATE})
+    stage.image = None
+    stage.reconciler = stage.restarted()
+    stage.run()
+    stage.bring_up()
+    stage.run()
+    assert jobs(stage) == []
+    assert "BASTAIX_EVALUATION_IMAGE" in stage.ready["message"]
+    stage.set("spec.rollout.gate.evaluator", {"image": "own:1"})
+    stage.run()
+    (job,) = jobs(stage)
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "own:1"
+
+
+def test_a_job_of_somebody_else_is_neither_believed_nor_removed() -> None:
+    stage = Stage(spec__rollout={"gate": GATE})
+    stage.run()
+    name = stage.rayservice["metadata"]["name"]
+    stranger = {"metadata": {"namespace": "demo", "name": f"{name}-eval"}}
+    stage.cluster.put(JOB, stranger)
+    stage.bring_up()
+    stage.run()
+    assert stage.ready["reason"] == "NotOwned"
+    assert f"{name}-eval" in stage.ready["message"]
+    assert "delete Job" not in stage.writes()
