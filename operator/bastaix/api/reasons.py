@@ -343,6 +343,18 @@ DEPENDENCY_CONFLICT: Final = Reason(
     "Change the requirement, or runtime.image to one that holds what is asked for.",
     "never",
 )
+DATASET_NOT_FOUND: Final = Reason(
+    "DatasetNotFound",
+    "The file of rollout.gate.dataset is not in the code.",
+    "Correct `dataset.path`, which is from the root of the app, or `exclude`.",
+    "never",
+)
+DATASET_INVALID: Final = Reason(
+    "DatasetInvalid",
+    "A line of the gate's data set cannot be used.",
+    "Correct the line that the message names; `bastaix eval --help` shows a right one.",
+    "never",
+)
 SECRET_NOT_FOUND: Final = Reason(
     "SecretNotFound",
     "The namespace has no Secret of the name in secretRef.",
@@ -426,6 +438,8 @@ ALL: Final = (
     PATH_NOT_FOUND,
     IMPORT_PATH_NOT_FOUND,
     DEPENDENCY_CONFLICT,
+    DATASET_NOT_FOUND,
+    DATASET_INVALID,
     SECRET_NOT_FOUND,
     SECRET_KEY_MISSING,
     SECRET_HOST_NOT_ALLOWED,

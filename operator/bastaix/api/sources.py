@@ -30,8 +30,11 @@ def verification_key(spec: Spec) -> str | None:
     content = content_key(spec.source)
     if content is None:
         return None
-    runtime = spec.runtime
-    return _digest([content, spec.app.import_path, runtime.image, runtime.ray_version])
+    runtime, gate = spec.runtime, spec.rollout.gate
+    against: list[object] = [content, spec.app.import_path, runtime.image, runtime.ray_version]
+    if gate is not None and gate.path is not None:
+        against += [gate.path, gate.evaluator is not None]
+    return _digest(against)
 
 
 def _digest(value: Any) -> str:

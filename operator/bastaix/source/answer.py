@@ -32,6 +32,8 @@ _REASONS: Final = {
         reasons.PATH_NOT_FOUND,
         reasons.IMPORT_PATH_NOT_FOUND,
         reasons.DEPENDENCY_CONFLICT,
+        reasons.DATASET_NOT_FOUND,
+        reasons.DATASET_INVALID,
         reasons.SOURCE_FORBIDDEN,
         reasons.SOURCE_INTERRUPTED,
     )

@@ -28,6 +28,10 @@ class Checks:
     import_path: str
     image: str | None = None
     ray_version: str | None = None
+    dataset: str | None = None
+    """The file that the gate's evaluation takes its prompts from."""
+    own_evaluator: bool = False
+    """The data set is read by an image of the user's, in a form that only that knows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,10 +77,13 @@ def selection(source: Source) -> Selection:
 
 
 def checks(spec: Spec) -> Checks:
+    gate = spec.rollout.gate
     return Checks(
         import_path=spec.app.import_path,
         image=spec.runtime.image,
         ray_version=spec.runtime.ray_version,
+        dataset=None if gate is None else gate.path,
+        own_evaluator=gate is not None and gate.evaluator is not None,
     )
 
 

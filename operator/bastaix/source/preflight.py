@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from bastaix.api import reasons
-from bastaix.source import imports
+from bastaix.source import datasets, imports
 from bastaix.source.artifact import Checks, Tree
 from bastaix.source.failure import SourceFailure
 from bastaix.source.modules import Code, Missing, Unknown
@@ -42,6 +42,8 @@ def examine(tree: Tree, checks: Checks, path: str | None = None) -> Examination:
     failure, notes = _import(code, checks.import_path, path)
     if failure is None:
         failure = _dependencies(tree, held)
+    if failure is None:
+        failure = _dataset(tree, checks)
     notes += [*_versions(held), *_shadows(code)]
     return Examination(failure, tuple(map(_line, notes)))
 
@@ -68,6 +70,11 @@ def _dependencies(tree: Tree, held: Holding) -> SourceFailure | None:
         return None
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return SourceFailure(reasons.DEPENDENCY_CONFLICT, _line("; ".join(found[:_NAMED]) + more))
+
+
+def _dataset(tree: Tree, checks: Checks) -> SourceFailure | None:
+    found = datasets.check(tree, checks)
+    return found and SourceFailure(found.reason, _line(found.message))
 
 
 def _versions(held: Holding) -> Iterator[str]:
