@@ -5,6 +5,7 @@ over; nothing new is started before what must go is gone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from bastaix.api.v1alpha1 import ModelDeployment
@@ -22,6 +23,7 @@ from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
 from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
+from bastaix.rollout import replicas
 from bastaix.rollout.record import Record, written
 from bastaix.rollout.roles import Roles, moment, revision, trial_began
 
@@ -84,14 +86,17 @@ def stable_service(
     return _applied(intent, observed.service, service_drifted, md)
 
 
-def scaling(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tuple[Patch, ...]:
+def scaling(
+    md: ModelDeployment, observed: Observed, roles: Roles, kept: frozenset[str]
+) -> tuple[Patch, ...]:
     """KubeRay does not hand new bounds on to a RayCluster that is there."""
     patches: list[Patch] = []
     for hash in sorted(kept):
+        scaled = _scaled(md, replicas.least(md, observed, roles, hash))
         uid = str(((observed.rayservice_of(hash) or {}).get("metadata") or {}).get("uid", ""))
         for each in observed.rayclusters:
             if revision_of(each) == hash and owned(each, uid):
-                operations = scaling_patch(each, md)
+                operations = scaling_patch(each, scaled)
                 patches += [(each, operations)] if operations else []
     return tuple(patches)
 
@@ -112,7 +117,13 @@ def _intent(md: ModelDeployment, observed: Observed, roles: Roles, hash: str) ->
     if found is None:
         return None
     name = deployment_name(md) if is_target else _deployment(observed, found)
-    return None if name is None else stamped(rayservice(md, found, name))
+    scaled = _scaled(md, replicas.least(md, observed, roles, hash))
+    return None if name is None else stamped(rayservice(scaled, found, name))
+
+
+def _scaled(md: ModelDeployment, least: int) -> ModelDeployment:
+    scaling = replace(md.spec.scaling, min_replicas=least)
+    return replace(md, spec=replace(md.spec, scaling=scaling))
 
 
 def _deployment(observed: Observed, revision: Revision) -> str | None:

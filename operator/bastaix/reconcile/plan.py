@@ -105,11 +105,12 @@ def plan(
         rehearsals=children.rehearsals(md, observed, roles, going),
         deletes=(*going, *stale, *ended),
         creates=(evaluations.job(md, observed, roles),) if move.evaluates else (),
+        # what keeps clients served comes before what may be refused
         applies=(
-            *children.rayservices(md, observed, roles, kept, may_start=left is None),
             *stable,
+            *children.rayservices(md, observed, roles, kept, may_start=left is None),
         ),
-        patches=children.scaling(md, observed, kept),
+        patches=children.scaling(md, observed, roles, kept),
         events=move.events,
         # whom the Service leads to is asked when it does
         asks=questions if move.turn == roles.turn else (),

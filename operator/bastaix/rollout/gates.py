@@ -1,9 +1,9 @@
 """What a candidate must pass before it gets traffic, cheapest first, and how it fails. Pure.
 
-The app runs, the app's check is answered through the candidate's own Service, the evaluation
-is passed. What cannot be better by itself ends the trial at once; anything else has until the
-deadline. What the parts are called stands in `roles`; what is done about a verdict in
-`reconcile.plan`.
+The app runs, the app's check is answered through the candidate's own Service, it has as many
+replicas as what it is to replace, the evaluation is passed. What cannot be better by itself ends
+the trial at once; anything else has until the deadline. What the parts are called stands in
+`roles`; what is done about a verdict in `reconcile.plan`.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, condition
 from bastaix.observe.phases import phase
+from bastaix.rollout import replicas, room
 from bastaix.rollout.roles import Roles, kept_for, moment, trial_began
 
 BAKE_FAILURES: Final = 3
@@ -47,6 +48,9 @@ def judge(
         return Verdict(step="promote", finding=found)
     if found.reason != reasons.READY:
         return _unready(observed, roles, found, rollout, now)
+    few = replicas.lacking(md, observed, roles)
+    if few is not None:
+        return _unready(observed, roles, few, rollout, now)
     if evaluation is not None and not roles.returning:
         return _limited(evaluation, observed, candidate, rollout, now)
     if is_paused(md, roles):
@@ -112,9 +116,14 @@ def _unready(
         return _limited(found, observed, candidate, rollout, now)
     waited, message = crowded
     left = rollout.capacity_grace_seconds - waited
-    if left <= 0:
-        return Verdict(step="recreate", finding=Finding(reasons.INSUFFICIENT_CAPACITY, message))
-    return Verdict(step="wait", finding=found, after=left)
+    if left > 0:
+        return Verdict(step="wait", finding=found, after=left)
+    more = room.excess(observed, candidate, str(roles.active))
+    if more is not None:
+        stays = f"revision {roles.active} does not make room for what may not fit: {more}"
+        finding = Finding(reasons.INSUFFICIENT_CAPACITY, f"{message}; {stays}")
+        return Verdict(step="fail", finding=finding)
+    return Verdict(step="recreate", finding=Finding(reasons.INSUFFICIENT_CAPACITY, message))
 
 
 def _limited(

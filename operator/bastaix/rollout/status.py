@@ -13,8 +13,9 @@ from bastaix.api import conditions, names, reasons
 from bastaix.api.conditions import Condition
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Object, Observed, creation, is_ready
+from bastaix.observe.observed import Object, Observed, creation
 from bastaix.observe.phases import phase
+from bastaix.rollout import replicas
 from bastaix.rollout.roles import Roles
 from bastaix.rollout.story import Said
 
@@ -194,12 +195,10 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replicas(md: ModelDeployment, observed: Observed, active: str | None) -> dict[str, int]:
-    """One worker Pod holds one replica. How many are wanted is the autoscaler's to say."""
     if md.spec.suspend:
         return {"desired": 0, "ready": 0}
-    wanted = md.spec.scaling.min_replicas
-    cluster = observed.raycluster_of(active or "")
-    for group in ((cluster or {}).get("spec") or {}).get("workerGroupSpecs") or ():
-        wanted = max(group.get("replicas") or 0, group.get("minReplicas") or 0)
-    workers = observed.pods_of(active or "", "worker")
-    return {"desired": wanted, "ready": sum(is_ready(worker) for worker in workers)}
+    wanted = replicas.wanted(observed, active or "")
+    return {
+        "desired": md.spec.scaling.min_replicas if wanted is None else wanted,
+        "ready": replicas.ready(observed, active or ""),
+    }

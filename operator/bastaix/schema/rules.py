@@ -12,12 +12,9 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
+from bastaix.api.quantities import amount
 from bastaix.schema.violation import Schema, Violation, below
 
-_QUANTITY = re.compile(
-    r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?"
-)
-_THOUSANDS = {**dict(zip("kMGTPE", range(1, 7), strict=True)), "m": -1, "u": -2, "n": -3}
 _UNSOUND_URL = re.compile(r"[\x00-\x1f\x7f]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -60,22 +57,6 @@ def is_url(text: str) -> bool:
     except ValueError:
         return False
     return bool(parts.scheme) and " " not in parts.netloc and not _UNSOUND_URL.search(text)
-
-
-def amount(quantity: str) -> Decimal | None:
-    """Of a Kubernetes quantity, such as 500m or 8Gi; None if it is none."""
-    match = _QUANTITY.fullmatch(quantity)
-    if match is None:
-        return None
-    digits, binary, decimal, exponent = match.groups()
-    factor = Decimal(1)
-    if binary:
-        factor = Decimal(1024) ** _THOUSANDS[binary[0].replace("K", "k")]
-    elif decimal:
-        factor = Decimal(1000) ** _THOUSANDS[decimal]
-    elif exponent:
-        factor = Decimal(10) ** int(exponent)
-    return Decimal(digits) * factor
 
 
 def _children(schema: Schema, value: Any, field: str) -> Iterator[tuple[Schema, Any, str]]:

@@ -55,3 +55,16 @@ def generation(stage: Stage) -> int:
 
 def serves(stage: Stage) -> bool:
     return stage.condition("Serving")["status"] == "True"
+
+
+def unplaced(stage: Stage, name: str) -> None:
+    """A Pod of it has found no node, from now on."""
+    now = stage.clock.now.isoformat()
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient memory.",
+        "lastTransitionTime": now,
+    }
+    stage.make_pod("worker", {"phase": "Pending", "conditions": [condition]}, name)

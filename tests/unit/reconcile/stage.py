@@ -119,7 +119,9 @@ class Stage:
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         self.make_pod(role, {"phase": "Running", "conditions": [condition]}, name)
 
-    def make_pod(self, role: str, status: dict[str, Any], name: str | None = None) -> None:
+    def make_pod(
+        self, role: str, status: dict[str, Any], name: str | None = None, suffix: str = ""
+    ) -> None:
         metadata = self._named(name)["metadata"]
         serves = "true" if role == "worker" else "false"
         labels = {"ray.io/node-type": role, "ray.io/serve": serves, **metadata["labels"]}
@@ -127,7 +129,7 @@ class Stage:
         pod = {
             "metadata": {
                 "namespace": "demo",
-                "name": f"{metadata['name']}-{role}",
+                "name": f"{metadata['name']}-{role}{suffix}",
                 "labels": labels,
                 "ownerReferences": [owner],
             },

@@ -37,8 +37,8 @@ def test_the_first_look_writes_each_child_once_and_one_status() -> None:
     assert stage.run() is None
     assert stage.writes() == [
         "create ControllerRevision",
-        "apply RayService",
         "apply Service",
+        "apply RayService",
         "status ModelDeployment",
     ]
     assert stage.ready["reason"] == "StartingRay"

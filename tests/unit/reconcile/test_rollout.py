@@ -153,46 +153,6 @@ def test_each_try_that_fails_is_followed_by_a_longer_wait() -> None:
     assert waits == [30, 60, 120, 240, 480, 600, 600]
 
 
-def unplaced(stage: Stage, name: str) -> None:
-    """A Pod of it has found no node, from now on."""
-    now = stage.clock.now.isoformat()
-    condition = {
-        "type": "PodScheduled",
-        "status": "False",
-        "reason": "Unschedulable",
-        "message": "0/1 nodes are available: 1 Insufficient memory.",
-        "lastTransitionTime": now,
-    }
-    stage.make_pod("worker", {"phase": "Pending", "conditions": [condition]}, name)
-
-
-def test_blue_green_says_what_there_is_no_room_for_and_leaves_the_active_one_alone() -> None:
-    stage, a, b = with_candidate(spec__rollout={"progressDeadlineSeconds": 600})
-    unplaced(stage, b)
-    stage.clock.forward(600)
-    stage.run()
-    assert there(stage) == {a}
-    assert stage.ready["reason"] == "InsufficientCapacity"
-    assert "Insufficient memory" in stage.ready["message"]
-    assert serves(stage)
-
-
-def test_auto_recreates_when_there_is_no_room_for_both() -> None:
-    stage, a, b = with_candidate(spec__rollout={"strategy": "Auto", "capacityGraceSeconds": 60})
-    unplaced(stage, b)
-    assert stage.run() == 60
-    assert there(stage) == {a, b}
-    stage.clock.forward(60)
-    stage.run()
-    assert there(stage) == {b}
-    assert ("InsufficientCapacity", False) in stage.notes.events
-    stage.take_down()
-    stage.bring_up(b)
-    stage.run()
-    assert stage.selected == b
-    assert stage.ready["status"] == "True"
-
-
 def test_recreate_removes_the_active_one_first_and_says_what_it_costs() -> None:
     stage, a, _ = with_candidate(spec__rollout={"strategy": "Recreate"})
     assert there(stage) == set()

@@ -35,7 +35,7 @@ def test_nothing_is_started_before_the_code_is_verified() -> None:
     assert stage.condition("Reconciling")["status"] == "True"
     stage.verify()
     stage.run()
-    assert stage.writes()[:2] == ["create ControllerRevision", "apply RayService"]
+    assert stage.writes()[:3] == ["create ControllerRevision", "apply Service", "apply RayService"]
 
 
 def test_code_of_the_image_is_started_at_once() -> None:
@@ -86,7 +86,7 @@ def test_it_is_repaired_and_scaled_meanwhile() -> None:
     service = stage.cluster.body(SERVICE, NAME)
     stage.cluster.put(SERVICE, with_field(service, "spec.selector.foo", "bar"))
     stage.run()
-    assert stage.writes()[:3] == ["apply RayService", "apply Service", "patch RayCluster"]
+    assert stage.writes()[:3] == ["apply Service", "apply RayService", "patch RayCluster"]
     assert "foo" not in stage.cluster.body(SERVICE, NAME)["spec"]["selector"]
     (cluster,) = asyncio.run(stage.cluster.owned(RAYCLUSTER, NAME))
     assert cluster["spec"]["workerGroupSpecs"][0]["maxReplicas"] == 6
