@@ -79,7 +79,7 @@ lint: venv ## ruff, mypy --strict, import-linter, helm lint
 	@$$($(PYTHON) -m cluster program helm) lint --quiet --strict charts/bastaix
 
 test-unit: venv ## Pure tests and goldens
-	@$(PYTHON) -m pytest tests/unit tests/golden tests/observability
+	@$(PYTHON) -m pytest --numprocesses=auto tests/unit tests/golden tests/observability
 
 test-api: venv ## A real etcd and API server
 	@$(PYTHON) -m pytest tests/api -m "not long"

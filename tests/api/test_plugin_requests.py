@@ -68,7 +68,7 @@ def test_pause_promote_rollback_and_retry(world: World, namespace: str, say: Say
     until(lambda: world.ready(namespace)["status"] == "True", "B is ready")
     kuberay.remove(a)
     table = [line.split() for line in say("history", "echo").stdout.splitlines()[1:]]
-    assert [(row[1], row[3], row[6:]) for row in table] == [
+    assert [(row[1], row[3], row[7:]) for row in table] == [
         (hash_of(b), "Promoted", ["active"]),
         (hash_of(a), "Promoted", []),
     ]
