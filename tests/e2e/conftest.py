@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
 from tests.e2e.deployed import Deployed, Node
+from tests.e2e.variants import Commit
 
 ECHO = steps.ROOT / "tests/e2e/echo.yaml"
 
@@ -68,3 +70,8 @@ def fresh_echo(deploy_echo: Callable[[str], Deployed]) -> Iterator[Deployed]:
     deployed = deploy_echo(f"echo-{uuid.uuid4().hex[:5]}")
     yield deployed
     kubectl("delete", "md", deployed.name, "-n", deployed.namespace, "--ignore-not-found")
+
+
+@pytest.fixture
+def commit(tmp_path: Path) -> Commit:
+    return Commit(tmp_path)

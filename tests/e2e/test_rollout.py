@@ -3,36 +3,21 @@
 Throughout, a client asks the stable Service without a pause; it must never notice.
 """
 
-import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from cluster import githost
 from demo import steps
 from demo.kubectl import kubectl
 from tests.e2e.asking import Asking
 from tests.e2e.deployed import Deployed
-
-MODEL = "echo-1"
-QUICK = {"drainSeconds": 5, "bakeSeconds": 5, "progressDeadlineSeconds": 240}
-Commit = Callable[[str], str]
-
-
-@pytest.fixture
-def commit(tmp_path: Path) -> Commit:
-    """Pushes the apps with some lines before those of the echo app; gives the commit."""
-
-    def push(lines: str) -> str:
-        tree = tmp_path / str(len(list(tmp_path.iterdir())))
-        shutil.copytree(steps.ROOT / "serve_apps", tree / "serve_apps")
-        app = tree / "serve_apps/echo/app.py"
-        app.write_text(f"{lines}\n{app.read_text()}")
-        return githost.push(tree, "private/variants")
-
-    return push
+from tests.e2e.variants import (
+    MODEL,
+    QUICK,
+    Commit,
+    change,
+    rayservices,
+    ready,
+    revisions_with_pods,
+)
 
 
 @pytest.fixture
@@ -41,31 +26,6 @@ def running(fresh_echo: Deployed) -> Deployed:
     fresh_echo.patch({"rollout": QUICK})
     fresh_echo.wait_ready()
     return fresh_echo
-
-
-def change(deployed: Deployed, commit: str) -> None:
-    """As a user who pushes and pins the new commit."""
-    git = {"repository": "http://git.git.svc/private/variants", "commit": commit}
-    deployed.patch({"source": {"git": git}})
-
-
-def ready(deployed: Deployed) -> dict[str, Any]:
-    """The condition Ready, once it speaks of the spec as it is now."""
-    found = deployed.read()
-    condition = steps.conditions(found).get("Ready", {})
-    return (
-        condition if condition.get("observedGeneration") == found["metadata"]["generation"] else {}
-    )
-
-
-def rayservices(deployed: Deployed) -> set[str]:
-    return {each["metadata"]["name"] for each in deployed.listed("rayservices")}
-
-
-def revisions_with_pods(deployed: Deployed) -> set[str]:
-    return {
-        pod["metadata"]["labels"]["serving.bastaix.dev/revision"] for pod in deployed.listed("pods")
-    }
 
 
 def test_another_commit_takes_over_without_a_failed_request(

@@ -1,0 +1,112 @@
+"""A candidate's answers decide, on the real node: the evaluation is a real Job.
+
+Throughout, a client asks the stable Service without a pause; it must never notice.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo import steps
+from demo.kubectl import kubectl
+from tests.e2e.asking import Asking
+from tests.e2e.deployed import Deployed
+from tests.e2e.variants import MODEL, QUICK, Commit, change, rayservices, ready, revisions_with_pods
+
+CASES = [
+    {
+        "id": "hello",
+        "messages": [{"role": "user", "content": "hello there"}],
+        "assert": [{"type": "equals", "value": "hello there"}],
+    },
+    {
+        "id": "cut",
+        "prompt": "one two three",
+        "params": {"max_tokens": 2},
+        "assert": [
+            {"type": "regex", "value": "^one two"},
+            {"type": "finish_reason", "value": "length"},
+        ],
+    },
+]
+GATE = {
+    "dataset": {"configMapRef": {"name": "golden", "key": "echo.jsonl"}},
+    "ttftP95": "1s",
+    "timeoutSeconds": 120,
+}
+
+
+@pytest.fixture
+def gated(fresh_echo: Deployed) -> Iterator[Deployed]:
+    """Revision A has passed its evaluation and answers."""
+    lines = "\n".join(json.dumps(case) for case in CASES)
+    where = {"name": "golden", "namespace": fresh_echo.namespace}
+    golden = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": where}
+    manifest = json.dumps({**golden, "data": {"echo.jsonl": lines}})
+    kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
+    fresh_echo.patch({"rollout": {**QUICK, "gate": GATE}})
+    fresh_echo.wait_ready()
+    yield fresh_echo
+    kubectl("delete", "configmap", "golden", "-n", fresh_echo.namespace)
+
+
+def newest(deployed: Deployed) -> dict[str, Any]:
+    found: dict[str, Any] = deployed.read()["status"]["history"][0]
+    return found
+
+
+def log_of(deployed: Deployed, revision: str) -> str:
+    job = f"job/{deployed.name}-{revision}-eval"
+    return kubectl("logs", job, "-n", deployed.namespace)
+
+
+def withdrawn(deployed: Deployed, before: set[str], reason: str) -> str:
+    """Wait until the candidate is gone for this reason; the message that says so."""
+    deployed.wait(reason, lambda: ready(deployed).get("reason") == reason, 240)
+    deployed.wait("B to be gone", lambda: rayservices(deployed) == before)
+    deployed.wait("B's Pods to be gone", lambda: len(revisions_with_pods(deployed)) == 1)
+    found = steps.conditions(deployed.read())
+    assert found["Serving"]["status"] == "True"
+    assert found["Stalled"]["status"] == "True"
+    return str(found["Ready"]["message"])
+
+
+def test_what_answers_well_gets_the_traffic_and_what_does_not_never_does(
+    gated: Deployed, commit: Commit
+) -> None:
+    assert newest(gated)["evaluation"]["passRate"] == 1.0
+    before = rayservices(gated)
+    wrong = commit(edits={"answers.py": ("tokens(self.question.text)", "tokens('I am lost.')")})
+    good = commit("# the next version")
+    with Asking(gated.address, MODEL) as asking:
+        change(gated, wrong)
+        message = withdrawn(gated, before, "EvaluationFailed")
+        assert "pass rate 0 is 1.0 too low" in message
+        assert "(hello, cut)" in message
+        ended = newest(gated)
+        assert (ended["outcome"], ended["evaluation"]["failed"]) == ("Failed", ["hello", "cut"])
+        log = log_of(gated, ended["revision"])
+        change(gated, good)
+        gated.wait_ready()
+    assert asking.failures == []
+    assert '"id": "hello", "passed": false' in log
+    assert "hello there" not in log
+    assert "I am lost" not in log
+    assert gated.read()["status"]["active"]["commit"] == good
+    assert newest(gated)["evaluation"] == {
+        **newest(gated)["evaluation"],
+        "outcome": "Passed",
+        "passRate": 1.0,
+        "cases": 2,
+    }
+
+
+def test_what_is_too_slow_never_gets_the_traffic(gated: Deployed) -> None:
+    before = rayservices(gated)
+    with Asking(gated.address, MODEL) as asking:
+        gated.patch({"app": {"args": {"echo": {"seconds_to_first_token": 2.0}}}})
+        message = withdrawn(gated, before, "EvaluationFailed")
+    assert asking.failures == []
+    assert "TTFT p95 2.0" in message
