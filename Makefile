@@ -66,7 +66,7 @@ kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$$(make -s ku
 test: lint test-unit test-api test-e2e ## Every tier
 
 # What of the Serve apps can be checked without Ray.
-PURE_SERVE_APPS := $(addprefix serve_apps/,$(addprefix echo/,arguments.py answers.py settings.py) \
+PURE_SERVE_APPS := $(addprefix serve_apps/,$(addprefix echo/,arguments.py answers.py closing.py settings.py) \
 	$(addprefix vllm_openai/,arguments.py rules.py))
 
 lint: venv ## ruff, mypy --strict, import-linter, helm lint

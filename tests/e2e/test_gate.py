@@ -83,7 +83,7 @@ def test_what_answers_well_gets_the_traffic_and_what_does_not_never_does(
     with Asking(gated.address, MODEL) as asking:
         change(gated, wrong)
         message = withdrawn(gated, before, "EvaluationFailed")
-        assert "pass rate 0 is 1.0 too low" in message
+        assert "pass rate 0 is 1 too low" in message
         assert "(hello, cut)" in message
         ended = newest(gated)
         assert (ended["outcome"], ended["evaluation"]["failed"]) == ("Failed", ["hello", "cut"])

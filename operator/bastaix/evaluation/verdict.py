@@ -125,7 +125,7 @@ def _rate(rate: float) -> str:
 
 
 def _gap(gap: float) -> str:
-    return f"{max(gap, 0.0001):.4f}".rstrip("0")
+    return f"{max(gap, 0.0001):.4f}".rstrip("0").rstrip(".")
 
 
 def said(outcome: Outcome, message: str) -> Verdict:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment, Resources, Runtime
-from bastaix.render import model_source
+from bastaix.render import closing, model_source
 
 DEFAULT_IMAGE: Final = "rayproject/ray-llm:2.60.0-py312-cu130"
 DEFAULT_PULL_POLICY: Final = "IfNotPresent"
@@ -71,6 +71,7 @@ def labels(md: ModelDeployment, revision: str) -> dict[str, str]:
 def head_template(md: ModelDeployment, revision: str, digest: str | None) -> dict[str, Any]:
     container = _container(md, digest, "ray-head", _HEAD_PORTS)
     container["resources"] = _resources(md.spec.runtime.head_resources, DEFAULT_HEAD_RESOURCES)
+    container["lifecycle"] = closing.of_head()
     template = _template(md, revision, digest, container)
     template["spec"]["volumes"].append(_token_volume())
     return template
@@ -89,6 +90,7 @@ def worker_template(md: ModelDeployment, revision: str, digest: str | None) -> d
         "timeoutSeconds": 5,
         "failureThreshold": 3,
     }
+    container["lifecycle"] = closing.of_worker()
     return _template(md, revision, digest, container)
 
 
@@ -101,6 +103,7 @@ def _template(
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": closing.GRACE_SECONDS,
         "containers": [container],
         "volumes": [*_source_volumes(md, digest), *_model_volumes(md), *runtime.volumes],
         **_placement(runtime),
