@@ -11,23 +11,31 @@ from typing import Any, Final
 DRAINING_FILE: Final = "/tmp/draining"
 """In a worker's container, once its Pod is to end."""
 CLOSING_SECONDS: Final = 10
-HEAD_SECONDS: Final = CLOSING_SECONDS + 2
-"""Replicas need the head for as long as they answer."""
-GRACE_SECONDS: Final = HEAD_SECONDS + 8
+GRACE_SECONDS: Final = CLOSING_SECONDS + 10
+
+_PROXY: Final = "ray::ProxyActor"
+_RAYLET: Final = "[^ ]*/raylet/raylet"
+_GCS: Final = "[^ ]*/gcs/gcs_server"
 
 
 def of_worker() -> dict[str, Any]:
     return _before_the_end(
-        f"touch {DRAINING_FILE}; sleep {CLOSING_SECONDS}", "ray::ProxyActor", "[^ ]*/raylet/raylet"
+        f"touch {DRAINING_FILE}", f"sleep {CLOSING_SECONDS}", _killed(_PROXY, _RAYLET)
     )
 
 
 def of_head() -> dict[str, Any]:
-    return _before_the_end(f"sleep {HEAD_SECONDS}", "[^ ]*/raylet/raylet", "[^ ]*/gcs/gcs_server")
+    """Replicas need it for as long as they answer, so it ends a little later."""
+    return _before_the_end(
+        f"sleep {CLOSING_SECONDS}", _killed(_PROXY), "sleep 1", _killed(_RAYLET, _GCS)
+    )
 
 
-def _before_the_end(first: str, *processes: str) -> dict[str, Any]:
-    """`ray start` ends by itself when one of its own has ended."""
+def _before_the_end(*steps: str) -> dict[str, Any]:
+    """`ray start` ends when a process of its own has ended, unless SIGTERM comes first."""
+    return {"preStop": {"exec": {"command": ["sh", "-c", "; ".join([*steps, "sleep 5"])]}}}
+
+
+def _killed(*processes: str) -> str:
     found = f"grep -lasE '^({'|'.join(processes)})' /proc/[0-9]*/cmdline"
-    command = f"{first}; kill -9 $({found} | cut -d/ -f3)"
-    return {"preStop": {"exec": {"command": ["sh", "-c", command]}}}
+    return f"kill -9 $({found} | cut -d/ -f3)"
