@@ -11,7 +11,7 @@ from typing import Any, Final
 DRAINING_FILE: Final = "/tmp/draining"
 """In a worker's container, once its Pod is to end."""
 CLOSING_SECONDS: Final = 10
-GRACE_SECONDS: Final = CLOSING_SECONDS + 10
+GRACE_SECONDS: Final = CLOSING_SECONDS + 6
 
 _PROXY: Final = "ray::ProxyActor"
 _RAYLET: Final = "[^ ]*/raylet/raylet"
