@@ -164,6 +164,9 @@ def _move(
     verdict = gates.judge(md, observed, roles, evaluation.lacks, now)
     if verdict.step == "promote":
         return _promoted(md, observed, roles, stay, verdict, now)
+    if verdict.finding.reason == reasons.PAUSED:
+        uid = live["metadata"]["uid"]
+        known[roles.candidate] = replace(evaluation.record, passed=uid)
     if verdict.step == "wait":
         return replace(
             stay,

@@ -52,7 +52,7 @@ def judge(
     if few is not None:
         return _unready(observed, roles, few, rollout, now)
     if evaluation is not None and not roles.returning:
-        return _limited(evaluation, observed, candidate, rollout, now)
+        return _limited(evaluation, observed, roles, rollout, now)
     if is_paused(md, roles):
         message = f"revision {candidate} has passed the gate"
         return Verdict(step="wait", finding=Finding(reasons.PAUSED, message))
@@ -91,6 +91,13 @@ def drained_in(md: ModelDeployment, roles: Roles, now: datetime) -> float:
     return (since + kept_for(md) - now).total_seconds()
 
 
+def has_passed(observed: Observed, roles: Roles) -> bool:
+    """The candidate, in this trial; whatever has become of it while it was paused."""
+    live = observed.rayservice_of(str(roles.candidate)) or {"metadata": {}}
+    uid = live["metadata"].get("uid")
+    return uid is not None and roles.record(roles.candidate).passed == uid
+
+
 def is_paused(md: ModelDeployment, roles: Roles) -> bool:
     """Before a promotion; never before the first, nor before a return to what has served."""
     if roles.returning or roles.active is None:
@@ -113,7 +120,7 @@ def _unready(
         return Verdict(step="fail", finding=found)
     crowded = _crowded(observed, candidate, now) if roles.active is not None else None
     if crowded is None or rollout.strategy != "Auto" or roles.recreate:
-        return _limited(found, observed, candidate, rollout, now)
+        return _limited(found, observed, roles, rollout, now)
     waited, message = crowded
     left = rollout.capacity_grace_seconds - waited
     if left > 0:
@@ -127,13 +134,14 @@ def _unready(
 
 
 def _limited(
-    found: Finding, observed: Observed, candidate: str, rollout: Rollout, now: datetime
+    found: Finding, observed: Observed, roles: Roles, rollout: Rollout, now: datetime
 ) -> Verdict:
-    """It may go on like this until the deadline."""
+    """It may go on like this until the deadline, which does not run for what has been paused."""
+    candidate = str(roles.candidate)
     if found.reason.heals == "never":
         return Verdict(step="fail", finding=found)
     began = trial_began(observed, candidate)
-    if began is None:
+    if began is None or has_passed(observed, roles):
         return Verdict(step="wait", finding=found)
     deadline = began + timedelta(seconds=rollout.progress_deadline_seconds)
     left = (deadline - now).total_seconds()

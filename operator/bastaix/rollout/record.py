@@ -48,6 +48,8 @@ class Record:
     """Key of the last evaluation that it passed."""
     attempts: int = 0
     """Evaluations of this trial that ended in an error."""
+    passed: str | None = None
+    """Uid of its RayService when it passed the gate and had to wait for a word."""
 
     @property
     def failed(self) -> bool:

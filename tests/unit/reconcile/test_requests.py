@@ -143,3 +143,23 @@ def test_a_held_candidate_begins_anew_when_a_retry_is_asked_for() -> None:
     stage.run()
     assert there(stage) == {a, b}
     assert stage.rayservices[-1]["metadata"]["uid"] != held
+
+
+def test_the_deadline_does_not_run_for_what_has_been_paused() -> None:
+    rollout = {"pauseBeforePromotion": True, "progressDeadlineSeconds": 600}
+    stage, a, b = with_candidate(spec__rollout=rollout)
+    stage.bring_up(b)
+    stage.run()
+    assert stage.ready["reason"] == "Paused"
+    stage.clock.forward(24 * 3600)
+    stage.turn("worker", ready=False, name=b)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    assert there(stage) == {a, b}
+    assert stage.condition("Reconciling")["status"] == "True"
+    stage.turn("worker", ready=True, name=b)
+    stage.run()
+    assert stage.ready["reason"] == "Paused"
+    ask_for(stage, f"promote@{generation(stage)}")
+    stage.run()
+    assert stage.selected == b
