@@ -66,8 +66,10 @@ kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$$(make -s ku
 test: lint test-unit test-api test-e2e ## Every tier
 
 # What of the Serve apps can be checked without Ray.
-PURE_SERVE_APPS := $(addprefix serve_apps/,$(addprefix echo/,arguments.py answers.py closing.py settings.py) \
-	$(addprefix vllm_openai/,arguments.py rules.py))
+PURE_SERVE_APPS := $(addprefix serve_apps/, \
+	$(addprefix echo/,arguments.py answers.py closing.py settings.py) \
+	$(addprefix vllm_openai/,arguments.py rules.py) \
+	$(addprefix topics/,arguments.py closing.py rules.py topics.py))
 
 lint: venv ## ruff, mypy --strict, import-linter, helm lint
 	@$(PYTHON) -m ruff check .

@@ -132,15 +132,20 @@ class Answer:
     question: Question
     id: str
     created: int
+    instead: str | None = None  # of the echo
     tokens: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        said = tokens(self.question.text)[: self.question.max_tokens]
+        said = tokens(self._text)[: self.question.max_tokens]
         object.__setattr__(self, "tokens", tuple(said))
 
     @property
+    def _text(self) -> str:
+        return self.question.text if self.instead is None else self.instead
+
+    @property
     def finish_reason(self) -> str:
-        return "stop" if "".join(self.tokens) == self.question.text else "length"
+        return "stop" if "".join(self.tokens) == self._text else "length"
 
     @property
     def usage(self) -> Body:

@@ -58,9 +58,11 @@ class Echo:
 
     def __init__(self, settings: Settings) -> None:
         time.sleep(settings.seconds_to_start)
+        settings.crash_in("constructor")
         self._settings = settings
         self._series = Series(settings.model)
         self._created = int(time.time())
+        self._started = time.monotonic()
 
     @api.get("/v1/models")
     async def models(self) -> Response:
@@ -86,7 +88,11 @@ class Echo:
         except ValueError as error:
             raise Refused("the body is not JSON") from error
         asked = question(body, endpoint=endpoint, model=self._settings.model)
-        answer = Answer(asked, id=uuid4().hex, created=int(time.time()))
+        if time.monotonic() - self._started >= self._settings.fail_after_seconds:
+            raise Refused("this app fails because echo.fail_after_seconds asks for it", status=500)
+        answer = Answer(
+            asked, id=uuid4().hex, created=int(time.time()), instead=self._settings.answer
+        )
         tokens = self._series.measured(self._spoken(answer))
         if asked.stream:
             return StreamingResponse(events(answer, tokens), media_type="text/event-stream")
@@ -107,5 +113,6 @@ def build(arguments: dict) -> serve.Application:
     refuse(unknown_keys(arguments, known_keys(options, AutoscalingConfig.model_fields)))
     refuse(wrong_values(arguments))
     settings = read(arguments)
+    settings.crash_in("build")
     deployment = {**settings.deployment, "name": settings.deployment_name}
     return Echo.options(**deployment).bind(settings)

@@ -1,17 +1,22 @@
 """What the arguments mean to the echo app; pure.
 
 The arguments are those of a vLLM app, so that a deployment can be tried without a model, plus one
-section of its own, `echo`, which makes it as slow as a model. What only an engine would read
-(`engine_kwargs` and the like) is accepted and not looked at.
+section of its own, `echo`, which makes it as slow as a model, or as bad as a revision that must
+never be promoted. What only an engine would read (`engine_kwargs` and the like) is accepted and
+not looked at.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 DEFAULT_MODEL = "echo"
 DELAYS = ("seconds_to_start", "seconds_to_first_token", "seconds_per_token")
+SECONDS = (*DELAYS, "fail_after_seconds")
+TEXTS = ("answer", "crash_message")
+ECHO = (*SECONDS, "answer", "crash", "crash_message")
+CRASHES = ("build", "constructor")
 # The keys of one model configuration (ray.serve.llm.LLMConfig), written out because this app also
 # runs where that package's own dependencies are missing.
 MODEL_CONFIG = (
@@ -34,13 +39,22 @@ MODEL_LOADING_CONFIG = ("model_id", "model_source", "tokenizer_source")
 
 @dataclass(frozen=True)
 class Settings:
-    """One model to play, the deployment's options, and how slowly to play it."""
+    """One model to play, the deployment's options, and how slowly and how badly to play it."""
 
     model: str = DEFAULT_MODEL
     deployment: Mapping[str, Any] = field(default_factory=dict)
     seconds_to_start: float = 0.0
     seconds_to_first_token: float = 0.0
     seconds_per_token: float = 0.0
+    fail_after_seconds: float = inf
+    answer: str | None = None
+    crash: str | None = None
+    crash_message: str = "the echo app crashes because echo.crash asks for it"
+
+    def crash_in(self, place: str) -> None:
+        """Raise if this is the place where the arguments want it."""
+        if self.crash == place:
+            raise RuntimeError(self.crash_message)
 
     @property
     def deployment_name(self) -> str:
@@ -65,7 +79,7 @@ def known_keys(
         "llm_configs": [config],
         "ingress_cls_config": None,
         "ingress_deployment_config": None,
-        "echo": dict.fromkeys(DELAYS),
+        "echo": dict.fromkeys(ECHO),
     }
 
 
@@ -74,13 +88,25 @@ def wrong_values(arguments: Mapping[str, Any]) -> list[str]:
     problems = []
     if "llm_configs" in arguments:
         problems += _wrong_configs(arguments["llm_configs"])
-    delays = arguments.get("echo", {})
-    if not isinstance(delays, Mapping):
-        return [*problems, f"echo must be a mapping with keys of {', '.join(DELAYS)}"]
-    for name, seconds in delays.items():
+    return [*problems, *_wrong_echo(arguments.get("echo", {}))]
+
+
+def _wrong_echo(echo: object) -> list[str]:
+    if not isinstance(echo, Mapping):
+        return [f"echo must be a mapping with keys of {', '.join(ECHO)}"]
+    problems = []
+    for name in SECONDS:
+        seconds = echo.get(name, 0)
         number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not number or not isfinite(seconds) or seconds < 0:
             problems.append(f"echo.{name} must be a number of seconds, 0 or more, not {seconds!r}")
+    for name in TEXTS:
+        if not isinstance(echo.get(name, ""), str):
+            problems.append(f"echo.{name} must be a string, not {echo[name]!r}")
+    if "crash" in echo and echo["crash"] not in CRASHES:
+        problems.append(f"echo.crash must be {' or '.join(CRASHES)}, not {echo['crash']!r}")
+    if "crash_message" in echo and "crash" not in echo:
+        problems.append("echo.crash_message says nothing without echo.crash")
     return problems
 
 
@@ -103,5 +129,5 @@ def read(arguments: Mapping[str, Any]) -> Settings:
     return Settings(
         model=config.get("model_loading_config", {}).get("model_id", DEFAULT_MODEL),
         deployment=config.get("deployment_config", {}),
-        **{name: float(seconds) for name, seconds in arguments.get("echo", {}).items()},
+        **arguments.get("echo", {}),
     )

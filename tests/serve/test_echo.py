@@ -120,6 +120,18 @@ def test_it_accepts_every_key_that_ray_does(ray_python: str) -> None:
     assert loading.split() == sorted(MODEL_LOADING_CONFIG)
 
 
+def test_a_bad_revision_says_something_else_and_fails_after_a_while(ray_python: str) -> None:
+    arguments = {"echo": {"answer": "no idea", "fail_after_seconds": 30}}
+    with serving(ray_python, "echo", arguments, model="echo", seconds=180) as bad:
+        assert bad.post("/v1/completions", {"prompt": "a"}).json["choices"][0]["text"] == "no idea"
+        until(
+            lambda: bad.post("/v1/completions", {"prompt": "a"}).status == 500,
+            seconds=60,
+            what="beginning to fail",
+        )
+        assert bad.get("/v1/models").status == 200
+
+
 def test_a_wrong_argument_ends_serve_run_with_one_clear_line(
     ray_python: str, tmp_path: Path
 ) -> None:

@@ -103,6 +103,22 @@ def test_an_answer_is_cut_at_the_limit(limit: str) -> None:
     assert whole["usage"]["completion_tokens"] == 2
 
 
+@pytest.mark.parametrize("instead", ["I do not know", ""])
+def test_another_answer_takes_the_place_of_the_echo(instead: str) -> None:
+    given = Answer(ask(HELLO), id="1", created=7, instead=instead)
+    (choice,) = given.whole()["choices"]
+    assert choice["message"]["content"] == instead
+    assert choice["finish_reason"] == "stop"
+    said = [chunk["choices"][0]["delta"].get("content", "") for chunk in streamed(given)]
+    assert "".join(said) == instead
+
+
+def test_another_answer_is_cut_at_the_limit_too() -> None:
+    given = Answer(ask({**HELLO, "max_tokens": 1}), id="1", created=7, instead="I know")
+    (choice,) = given.whole()["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("I ", "length")
+
+
 def test_a_chat_stream_says_who_what_and_why_it_ends() -> None:
     choices = [chunk["choices"][0] for chunk in streamed(answer(HELLO))]
     assert choices[0]["delta"] == {"role": "assistant", "content": ""}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bastaix.render.closing import DRAINING_FILE
+from serve_apps.echo import closing
 from serve_apps.echo.closing import DRAINING, Closing, Message, Receive, Send
 
 
@@ -39,6 +40,12 @@ async def test_an_answer_closes_its_connection_while_the_pod_ends(
     assert closes == is_ending
     assert (b"a", b"b") in start["headers"]
     assert body["body"] == b"hello"
+
+
+def test_the_apps_that_have_it_have_the_same() -> None:
+    folder = Path(closing.__file__).parents[1]
+    texts = {file.read_text() for file in folder.glob("*/closing.py")}
+    assert len(texts) == 1
 
 
 def test_the_file_is_the_one_that_the_operator_has_made() -> None:

@@ -26,7 +26,7 @@ def imported(module: Path) -> set[str]:
 
 
 def test_there_are_apps() -> None:
-    assert [app.name for app in APPS] == ["echo", "vllm_openai"]
+    assert [app.name for app in APPS] == ["echo", "topics", "vllm_openai"]
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)

@@ -57,6 +57,52 @@ def test_a_delay_must_be_a_number_of_seconds(seconds: object) -> None:
     assert complaint.startswith("echo.seconds_per_token must be a number of seconds, 0 or more")
 
 
+def test_it_plays_no_bad_revision_unless_told() -> None:
+    settings = read(arguments())
+    assert (settings.answer, settings.fail_after_seconds) == (None, float("inf"))
+    settings.crash_in("build")
+    settings.crash_in("constructor")
+
+
+def test_wrong_answers_and_failures_are_passed_on() -> None:
+    settings = read(arguments(answer="no", fail_after_seconds=0))
+    assert (settings.answer, settings.fail_after_seconds) == ("no", 0)
+
+
+@pytest.mark.parametrize(("place", "other"), [("build", "constructor"), ("constructor", "build")])
+def test_it_crashes_where_it_was_told_and_nowhere_else(place: str, other: str) -> None:
+    settings = read(arguments(crash=place))
+    settings.crash_in(other)
+    with pytest.raises(RuntimeError, match=r"because echo\.crash asks for it"):
+        settings.crash_in(place)
+
+
+def test_a_crash_says_what_it_was_told_to_say() -> None:
+    told = arguments(crash="build", crash_message="no such tokenizer")
+    assert wrong_values(told) == []
+    with pytest.raises(RuntimeError, match=r"^no such tokenizer$"):
+        read(told).crash_in("build")
+
+
+@pytest.mark.parametrize(
+    ("echo", "says"),
+    [
+        ({"answer": 3}, "echo.answer must be a string, not 3"),
+        ({"answer": None}, "echo.answer must be a string, not None"),
+        ({"crash": "boot"}, "echo.crash must be build or constructor, not 'boot'"),
+        ({"crash": True}, "echo.crash must be build or constructor, not True"),
+        ({"crash": "build", "crash_message": 1}, "echo.crash_message must be a string, not 1"),
+        ({"crash_message": "x"}, "echo.crash_message says nothing without echo.crash"),
+        (
+            {"fail_after_seconds": "1"},
+            "echo.fail_after_seconds must be a number of seconds, 0 or more, not '1'",
+        ),
+    ],
+)
+def test_a_bad_revision_must_be_described_well(echo: dict[str, object], says: str) -> None:
+    assert wrong_values(arguments(**echo)) == [says]
+
+
 @pytest.mark.parametrize("configs", [[], [{}, {}], "echo", {}, [1]])
 def test_exactly_one_model_is_wanted(configs: object) -> None:
     (complaint,) = wrong_values({"llm_configs": configs})

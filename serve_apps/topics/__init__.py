@@ -1,0 +1,1 @@
+"""Documents grouped by topic, as JSON; its root is this folder, see README.md."""
