@@ -3,8 +3,6 @@
 Throughout, a client asks the stable Service without a pause; it must never notice.
 """
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,41 +13,15 @@ from tests.e2e.asking import Asking
 from tests.e2e.deployed import Deployed
 from tests.e2e.variants import MODEL, QUICK, Commit, change, rayservices, ready, revisions_with_pods
 
-CASES = [
-    {
-        "id": "hello",
-        "messages": [{"role": "user", "content": "hello there"}],
-        "assert": [{"type": "equals", "value": "hello there"}],
-    },
-    {
-        "id": "cut",
-        "prompt": "one two three",
-        "params": {"max_tokens": 2},
-        "assert": [
-            {"type": "regex", "value": "^one two"},
-            {"type": "finish_reason", "value": "length"},
-        ],
-    },
-]
-GATE = {
-    "dataset": {"configMapRef": {"name": "golden", "key": "echo.jsonl"}},
-    "ttftP95": "1s",
-    "timeoutSeconds": 120,
-}
+GATE = {"dataset": {"path": "evals/golden.jsonl"}, "ttftP95": "1s", "timeoutSeconds": 120}
 
 
 @pytest.fixture
-def gated(fresh_echo: Deployed) -> Iterator[Deployed]:
+def gated(fresh_echo: Deployed) -> Deployed:
     """Revision A has passed its evaluation and answers."""
-    lines = "\n".join(json.dumps(case) for case in CASES)
-    where = {"name": "golden", "namespace": fresh_echo.namespace}
-    golden = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": where}
-    manifest = json.dumps({**golden, "data": {"echo.jsonl": lines}})
-    kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
     fresh_echo.patch({"rollout": {**QUICK, "gate": GATE}})
     fresh_echo.wait_ready()
-    yield fresh_echo
-    kubectl("delete", "configmap", "golden", "-n", fresh_echo.namespace)
+    return fresh_echo
 
 
 def newest(deployed: Deployed) -> dict[str, Any]:
@@ -78,28 +50,28 @@ def test_what_answers_well_gets_the_traffic_and_what_does_not_never_does(
 ) -> None:
     assert newest(gated)["evaluation"]["passRate"] == 1.0
     before = rayservices(gated)
-    wrong = commit(edits={"answers.py": ("tokens(self.question.text)", "tokens('I am lost.')")})
     good = commit("# the next version")
     with Asking(gated.address, MODEL) as asking:
-        change(gated, wrong)
+        gated.patch({"app": {"args": {"echo": {"answer": "I am lost."}}}})
         message = withdrawn(gated, before, "EvaluationFailed")
         assert "pass rate 0 is 1 too low" in message
-        assert "(hello, cut)" in message
+        assert "(a-word, a-sentence, other-letters, …)" in message
         ended = newest(gated)
-        assert (ended["outcome"], ended["evaluation"]["failed"]) == ("Failed", ["hello", "cut"])
+        assert (ended["outcome"], len(ended["evaluation"]["failed"])) == ("Failed", 6)
         log = log_of(gated, ended["revision"])
+        gated.patch({"app": {"args": None}})
         change(gated, good)
         gated.wait_ready()
     assert asking.failures == []
-    assert '"id": "hello", "passed": false' in log
-    assert "hello there" not in log
+    assert '"id": "a-sentence", "passed": false' in log
+    assert "capital of Italy" not in log
     assert "I am lost" not in log
     assert gated.read()["status"]["active"]["commit"] == good
     assert newest(gated)["evaluation"] == {
         **newest(gated)["evaluation"],
         "outcome": "Passed",
         "passRate": 1.0,
-        "cases": 2,
+        "cases": 6,
     }
 
 

@@ -3,6 +3,8 @@
 Throughout, a client asks the stable Service without a pause; it must never notice.
 """
 
+from typing import Any
+
 import pytest
 
 from demo import steps
@@ -64,6 +66,42 @@ def test_a_commit_that_cannot_be_imported_never_gets_traffic_and_is_withdrawn(
     assert running.read()["status"]["active"] == a
 
 
+@pytest.mark.parametrize(
+    ("args", "known"),
+    [
+        ({"llm_configs": [{"engine_kwarg": {}}]}, "did you mean 'engine_kwargs'?"),
+        ({"echo": {"crash": "constructor", "crash_message": "the weights are torn"}}, "torn"),
+    ],
+    ids=["an argument that nobody knows", "a crash in the constructor"],
+)
+def test_arguments_that_the_app_cannot_start_with_never_get_traffic(
+    running: Deployed, args: dict[str, Any], known: str
+) -> None:
+    before = rayservices(running)
+    with Asking(running.address, MODEL) as asking:
+        running.patch({"app": {"args": args}})
+        running.wait("a verdict", lambda: ready(running).get("reason") == "ServeFailed", 240)
+        running.wait("B to be gone", lambda: rayservices(running) == before)
+        running.wait("B's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
+    assert asking.failures == []
+    assert known in ready(running)["message"]
+    assert steps.conditions(running.read())["Serving"]["status"] == "True"
+
+
+def test_going_back_in_the_middle_restarts_nothing(running: Deployed) -> None:
+    (a,) = rayservices(running)
+    with Asking(running.address, MODEL) as asking:
+        for phase in ("StartingRay", "LoadingModel"):
+            running.patch({"app": {"args": {"echo": {"seconds_to_start": 20}}}})
+            running.wait(phase, lambda: ready(running).get("reason") == phase)  # noqa: B023
+            running.patch({"app": {"args": None}})
+            running.wait_ready(seconds=30)
+            running.wait("B's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
+    assert asking.failures == []
+    assert rayservices(running) == {a}
+    assert [each["outcome"] for each in running.read()["status"]["history"]] == ["Promoted"]
+
+
 def test_one_that_finds_no_room_is_withdrawn_with_the_schedulers_words(running: Deployed) -> None:
     before = rayservices(running)
     with Asking(running.address, MODEL) as asking:
@@ -80,15 +118,26 @@ def test_one_that_finds_no_room_is_withdrawn_with_the_schedulers_words(running: 
     assert rayservices(running) == before
 
 
-def test_an_operator_that_is_killed_in_the_middle_is_followed_by_one_that_goes_on(
-    running: Deployed, commit: Commit
+KILLED = {
+    "the operator": (steps.SYSTEM_NAMESPACE, "app.kubernetes.io/component=operator"),
+    "the source controller": (steps.SYSTEM_NAMESPACE, "app.kubernetes.io/component=source"),
+    "KubeRay": ("kuberay-system", "app.kubernetes.io/name=kuberay-operator"),
+}
+
+
+@pytest.mark.parametrize("who", KILLED)
+def test_a_rollout_goes_on_when_a_controller_was_killed_in_the_middle(
+    running: Deployed, commit: Commit, who: str
 ) -> None:
-    made = commit("# killed")
+    made = commit(f"# {who} is killed")
+    namespace, label = KILLED[who]
     with Asking(running.address, MODEL) as asking:
         change(running, made)
-        running.wait("a candidate", lambda: "candidate" in running.read()["status"])
-        words = ("-n", steps.SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/component=operator")
-        kubectl("delete", "pod", *words, "--grace-period=0", "--force")
-        running.wait_ready()
+        if who != "the source controller":
+            running.wait("a candidate", lambda: "candidate" in running.read()["status"])
+        words = ("-n", namespace, "-l", label)
+        killed = kubectl("delete", "pod", *words, "--grace-period=0", "--force")
+        running.wait_ready(seconds=300)
+    assert "deleted" in killed
     assert asking.failures == []
     assert running.read()["status"]["active"]["commit"] == made
