@@ -11,7 +11,7 @@ from typing import Self
 
 from demo import steps
 
-LONGEST_SECONDS = 600.0
+LONGEST_SECONDS = 1200.0
 PAUSE_SECONDS = 0.05
 
 
@@ -21,6 +21,11 @@ class Asking:
 
     address: str
     model: str
+    question: str = "hello"
+    expected: str = "hello"
+    """In each answer."""
+    pause: float = PAUSE_SECONDS
+    timeout: float = 10
     answered: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -43,12 +48,13 @@ class Asking:
 
     def _run(self) -> None:
         began = time.monotonic()
-        while not self._stop.wait(PAUSE_SECONDS) and time.monotonic() - began < LONGEST_SECONDS:
+        while not self._stop.wait(self.pause) and time.monotonic() - began < LONGEST_SECONDS:
             try:
-                said = steps.text(steps.ask(self.address, self.model, "hello", timeout=10))
+                answer = steps.ask(self.address, self.model, self.question, timeout=self.timeout)
+                said = steps.text(answer)
             except (OSError, ValueError) as error:
                 self.failures.append(f"after {time.monotonic() - began:.1f} s: {error!r}")
                 continue
-            if "hello" not in said:
+            if self.expected not in said:
                 self.failures.append(f"after {time.monotonic() - began:.1f} s: {said!r}")
             self.answered += 1
