@@ -6,13 +6,14 @@ for `make test-long`.
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo import steps
+from demo.kubectl import kubectl
 from tests.e2e.asking import Asking
 from tests.e2e.deployed import Deployed, Node
 from tests.e2e.variants import rayservices, ready, revisions_with_pods
@@ -47,14 +48,21 @@ def namespace() -> Iterator[str]:
     steps.remove_namespace(NAMESPACE)
 
 
-def deployed(node: Node, namespace: str, template: Path, name: str) -> Deployed:
-    """With its answers evaluated from the first start on."""
-    values = {"NAMESPACE": namespace, "COMMIT": node.commit, "IMAGE": node.images["ray"]}
-    steps.apply(template, **values)
-    found = Deployed(name, namespace, node.progress)
-    found.patch({"rollout": ROLLOUT})
-    found.wait_ready(seconds=START_SECONDS)
-    return found
+@pytest.fixture
+def deploy(real_node: Node, namespace: str) -> Iterator[Callable[[Path, str], Deployed]]:
+    """With answers evaluated from the first start on; it goes after the test, for want of room."""
+
+    def apply(template: Path, name: str) -> Deployed:
+        image = real_node.images["ray"]
+        steps.apply(template, NAMESPACE=namespace, COMMIT=real_node.commit, IMAGE=image)
+        found = Deployed(name, namespace, real_node.progress)
+        found.patch({"rollout": ROLLOUT})
+        found.wait_ready(seconds=START_SECONDS)
+        return found
+
+    yield apply
+    kubectl("delete", "md", "--all", "-n", namespace)
+    kubectl("wait", "pods", "--all", "-n", namespace, "--for=delete", "--timeout=120s")
 
 
 def template_is(deployed: Deployed, text: str) -> None:
@@ -68,9 +76,9 @@ def evaluation(deployed: Deployed) -> dict[str, Any]:
 
 
 def test_a_sabotaged_prompt_template_is_found_out_and_the_right_one_promoted(
-    real_node: Node, namespace: str
+    deploy: Callable[[Path, str], Deployed],
 ) -> None:
-    model = deployed(real_node, namespace, steps.MODEL, "smollm2")
+    model = deploy(steps.MODEL, "smollm2")
     assert evaluation(model)["passRate"] >= 0.8
     before = rayservices(model)
     with Asking(model.address, "smollm2", steps.QUESTION, "Rome", pause=1.0, timeout=60) as asking:
@@ -93,9 +101,9 @@ def test_a_sabotaged_prompt_template_is_found_out_and_the_right_one_promoted(
 
 
 def test_an_app_of_ones_own_is_promoted_and_rejected_like_the_others(
-    real_node: Node, namespace: str
+    deploy: Callable[[Path, str], Deployed],
 ) -> None:
-    topics = deployed(real_node, namespace, steps.ROOT / "demo/topics.yaml", "topics")
+    topics = deploy(steps.ROOT / "demo/topics.yaml", "topics")
     assert evaluation(topics)["passRate"] == 1.0
     documents = ["The cat sleeps on the sofa.", "Shares fell on Monday."]
     found = posted(topics.address, {"documents": documents, "max_topics": 2})
