@@ -81,8 +81,8 @@ _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
 
 
 def _called(pod: Object) -> str:
-    role = pod["metadata"]["labels"].get(names.RAY_NODE_TYPE_LABEL, "Ray")
-    return f"{role} Pod {pod['metadata']['name']}"
+    role = pod["metadata"]["labels"].get(names.RAY_NODE_TYPE_LABEL)
+    return f"{role} Pod {pod['metadata']['name']}" if role else f"Pod {pod['metadata']['name']}"
 
 
 def _containers(pod: Object) -> Iterator[dict[str, Any]]:

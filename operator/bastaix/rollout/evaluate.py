@@ -49,7 +49,7 @@ def ended_at(job: Mapping[str, Any]) -> datetime | None:
 
 def read(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Evaluation | None:
     """None while it runs. `pods` may hold those of other Jobs; an earlier attempt's count not."""
-    own = [pod for pod in pods if _belongs(pod, job)]
+    own = pods_of(job, pods)
     finished = _finished(job)
     if finished == "DeadlineExceeded":
         seconds = (job.get("spec") or {}).get("activeDeadlineSeconds")
@@ -201,6 +201,10 @@ def _failed(fields: Mapping[str, Any]) -> tuple[str, ...]:
     if not good:
         raise _Garbage(f"failed must be a list of ids of 1 to {MAX_ID} printable characters")
     return tuple(given[:MAX_FAILED])
+
+
+def pods_of(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [pod for pod in pods if _belongs(pod, job)]
 
 
 def _belongs(pod: Mapping[str, Any], job: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from bastaix.api.evaluation import Outcome
 from bastaix.api.reasons import Finding, Reason
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed
+from bastaix.observe.pods import hindrance
 from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key, revision_url
 from bastaix.rollout import evaluate
 from bastaix.rollout.evaluate import Evaluation
@@ -71,8 +72,8 @@ def standing(
         return Standing(record=record, lacks=lacks)
     result = evaluate.read(job, observed.pods)
     if result is None:
-        lacks = Finding(reasons.EVALUATING, f"Job {name} asks revision {roles.candidate}")
-        return Standing(record=record, lacks=lacks)
+        message = f"Job {name} {_does(job, observed)}"
+        return Standing(record=record, lacks=Finding(reasons.EVALUATING, message))
     record = replace(record, evaluation=evaluate.reported(result))
     if result.outcome == "Passed":
         return Standing(record=replace(record, evaluated=_key(md, observed, roles), attempts=0))
@@ -142,6 +143,12 @@ def _waits(job: Object, attempts: int, now: datetime) -> float:
         return FIRST_WAIT_SECONDS  # what is seen of the Job lags behind its Pod
     wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 10))
     return wait - (now - ended).total_seconds()
+
+
+def _does(job: Object, observed: Observed) -> str:
+    """What it waits for, or that it is at work."""
+    found = next(filter(None, map(hindrance, evaluate.pods_of(job, observed.pods))), None)
+    return f"asks revision {_evaluated(job)}" if found is None else f"waits: {found.message}"
 
 
 def _told(result: Evaluation) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import JOB
+from bastaix.reconcile.kinds import JOB, POD
 from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from tests.unit.reconcile.evaluating import FAILED, GATE, PASSED, end, jobs
 from tests.unit.reconcile.fakes import status_of
@@ -68,6 +68,33 @@ def test_while_it_runs_the_candidate_gets_nothing_and_nothing_is_written_again()
     stage.run()
     assert stage.writes() == []
     assert there(stage) == {a, b}
+
+
+def test_what_its_pod_waits_for_is_said() -> None:
+    stage, _, b = evaluating()
+    (job,) = [each for each in jobs(stage) if "status" not in each]
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    pod = {
+        "metadata": {
+            "namespace": "demo",
+            "name": f"{b}-eval-x",
+            "labels": job["metadata"]["labels"],
+            "ownerReferences": [{"kind": "Job", "uid": job["metadata"]["uid"]}],
+        },
+        "spec": {"containers": [{"name": "bastaix-eval", "image": IMAGE}]},
+        "status": {
+            "phase": "Pending",
+            "containerStatuses": [
+                {"name": "bastaix-eval", "image": IMAGE, "state": {"waiting": waiting}}
+            ],
+        },
+    }
+    stage.cluster.put(POD, pod)
+    stage.run()
+    assert stage.ready["reason"] == "Evaluating"
+    assert stage.ready["message"] == (
+        f"Job {b}-eval waits: Pod {b}-eval-x cannot get image {IMAGE}: no such image"
+    )
 
 
 def test_one_that_is_passed_promotes_in_the_write_that_remembers_it() -> None:
