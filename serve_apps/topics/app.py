@@ -28,7 +28,7 @@ from ray.serve.llm import LLMConfig, ModelLoadingConfig, build_llm_deployment
 from ray.serve.llm.ingress import make_fastapi_ingress
 from ray.serve.schema import RayActorOptionsSchema
 from rules import broken_rules
-from topics import LIMITS, Limits
+from topics import LIMITS, Limits, engine
 
 
 def build(arguments: dict) -> serve.Application:
@@ -79,7 +79,7 @@ def _fields(model: type[BaseModel]) -> dict[str, Known]:
 
 def _config(config: Mapping[str, Any]) -> LLMConfig:
     with _in_one_line("llm_configs[0]"):
-        checked = LLMConfig.model_validate(config)
+        checked = LLMConfig.model_validate({**config, "engine_kwargs": engine(config)})
         checked.get_engine_config()  # Ray's last check of arguments; it starts nothing
     return checked
 

@@ -13,6 +13,7 @@ from serve_apps.topics.topics import (
     Refused,
     answer,
     completion,
+    engine,
     question,
     schema,
 )
@@ -128,6 +129,17 @@ def test_every_object_of_the_schema_says_all_that_it_holds() -> None:
     for each in (whole, whole["properties"]["topics"]["items"]):
         assert each["required"] == list(each["properties"])
         assert each["additionalProperties"] is False
+
+
+def test_json_is_compact_unless_the_engine_is_told_otherwise() -> None:
+    compact = {"backend": "xgrammar", "disable_any_whitespace": True}
+    assert engine({}) == {"structured_outputs_config": compact}
+    assert engine({"engine_kwargs": {"max_model_len": 8}}) == {
+        "structured_outputs_config": compact,
+        "max_model_len": 8,
+    }
+    own = {"structured_outputs_config": {"backend": "guidance"}}
+    assert engine({"engine_kwargs": own}) == own
 
 
 def test_the_topics_are_what_the_model_said() -> None:
