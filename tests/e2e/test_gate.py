@@ -75,6 +75,7 @@ def test_what_answers_well_gets_the_traffic_and_what_does_not_never_does(
     }
 
 
+@pytest.mark.long
 def test_what_is_too_slow_never_gets_the_traffic(gated: Deployed) -> None:
     before = rayservices(gated)
     with Asking(gated.address, MODEL) as asking:

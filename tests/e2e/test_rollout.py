@@ -66,6 +66,7 @@ def test_a_commit_that_cannot_be_imported_never_gets_traffic_and_is_withdrawn(
     assert running.read()["status"]["active"] == a
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("args", "known"),
     [
@@ -88,6 +89,7 @@ def test_arguments_that_the_app_cannot_start_with_never_get_traffic(
     assert steps.conditions(running.read())["Serving"]["status"] == "True"
 
 
+@pytest.mark.long
 def test_going_back_in_the_middle_restarts_nothing(running: Deployed) -> None:
     (a,) = rayservices(running)
     with Asking(running.address, MODEL) as asking:
@@ -125,7 +127,14 @@ KILLED = {
 }
 
 
-@pytest.mark.parametrize("who", KILLED)
+@pytest.mark.parametrize(
+    "who",
+    [
+        "the operator",
+        pytest.param("the source controller", marks=pytest.mark.long),
+        pytest.param("KubeRay", marks=pytest.mark.long),
+    ],
+)
 def test_a_rollout_goes_on_when_a_controller_was_killed_in_the_middle(
     running: Deployed, commit: Commit, who: str
 ) -> None:
