@@ -123,7 +123,7 @@ def test_one_that_finds_no_room_is_withdrawn_with_the_schedulers_words(running: 
 KILLED = {
     "the operator": (steps.SYSTEM_NAMESPACE, "app.kubernetes.io/component=operator"),
     "the source controller": (steps.SYSTEM_NAMESPACE, "app.kubernetes.io/component=source"),
-    "KubeRay": ("kuberay-system", "app.kubernetes.io/name=kuberay-operator"),
+    "KubeRay": ("kuberay-system", "app.kubernetes.io/name=kuberay"),
 }
 
 

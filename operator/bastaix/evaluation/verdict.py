@@ -40,7 +40,7 @@ def verdict(
     if hindrance is not None and hindrance.outcome == "Inconclusive":
         return hindrance
     if missed:
-        return said("Failed", f"{'; '.join(missed)}: {_failed(found)}")
+        return said("Failed", "; ".join(missed) + _failed(found))
     if hindrance is not None:
         return hindrance
     if maybe:
@@ -102,7 +102,8 @@ def _summary(found: Figures) -> str:
 
 
 def _failed(found: Figures) -> str:
-    return f"{len(found.failed)} of {_cases(found.cases)} failed"
+    count = len(found.failed)
+    return f": {count} of {_cases(found.cases)} failed" if count else ""
 
 
 def _cases(count: int) -> str:
