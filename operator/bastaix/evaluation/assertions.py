@@ -87,11 +87,14 @@ def _seconds(value: Any) -> float:
 def _validator(value: Any) -> Any:
     if not isinstance(value, dict) or not isinstance(value.get("$schema", ""), str):
         raise WrongAssertion("must be a JSON schema, an object")
-    if outside := next((ref for ref in _refs(value) if not ref.startswith("#")), None):
-        raise WrongAssertion(f"must not refer to {outside!r}: only $ref within itself, by #/…")
     kind = validators.validator_for(value, default=validators.Draft202012Validator)
     try:
+        outside = next((ref for ref in _refs(value) if not ref.startswith("#")), None)
+        if outside is not None:
+            raise WrongAssertion(f"must not refer to {outside!r}: only $ref within itself, by #/…")
         kind.check_schema(value)
+    except RecursionError:
+        raise WrongAssertion("is no JSON schema that can be judged by: it is too deep") from None
     except exceptions.SchemaError as error:
         raise WrongAssertion(f"is no JSON schema: {error.json_path}: {error.message}") from None
     # an empty registry: without one, jsonschema would fetch what is referred to

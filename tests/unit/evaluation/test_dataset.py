@@ -192,3 +192,11 @@ def test_bytes_that_are_no_data_set_are_refused(data: bytes) -> None:
 def test_a_good_line_is_read_as_it_was_written(id: str, body: Any) -> None:
     (case,) = read(written(line(id, request={"path": "/", "body": body})), "f").cases
     assert (case.id, case.body) == (id, body)
+
+
+@pytest.mark.parametrize("deep", [200, 50_000])
+def test_a_schema_that_is_too_deep_is_refused_by_its_line(deep: int) -> None:
+    schema = '{"not":' * deep + "{}" + "}" * deep
+    line = f'{{"id": "a", "prompt": "b", "assert": [{{"type": "json_schema", "value": {schema}}}]}}'
+    with pytest.raises(BadDataset, match=r"line 1: .*deep"):
+        read(line.encode(), "golden.jsonl")

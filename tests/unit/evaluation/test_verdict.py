@@ -53,9 +53,7 @@ def test_weights_count() -> None:
 
 def test_too_slow_is_failed() -> None:
     slow = said(RIGHT, ttft=2.5)
-    assert of(RIGHT, slow, ttft=1) == Verdict(
-        "Failed", "TTFT p95 2.500 s is over 1 s: 0 of 2 cases failed"
-    )
+    assert of(RIGHT, slow, ttft=1) == Verdict("Failed", "TTFT p95 2.500 s is over 1 s")
     assert of(*[RIGHT] * 19, slow, ttft=1).outcome == "Passed"
 
 
