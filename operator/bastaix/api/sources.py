@@ -31,10 +31,15 @@ def verification_key(spec: Spec) -> str | None:
     if content is None:
         return None
     runtime, gate = spec.runtime, spec.rollout.gate
-    against: list[object] = [content, spec.app.import_path, runtime.image, runtime.ray_version]
-    if gate is not None and gate.path is not None:
-        against += [gate.path, gate.evaluator is not None]
-    return _digest(against)
+    code = _digest([content, spec.app.import_path, runtime.image, runtime.ray_version])
+    if gate is None or gate.path is None:
+        return code
+    return f"{code}-{_digest([gate.path, gate.evaluator is not None])}"
+
+
+def code_key(key: str) -> str:
+    """Of a verification key what is of the code, without the data set of a gate."""
+    return key.partition("-")[0]
 
 
 def _digest(value: Any) -> str:

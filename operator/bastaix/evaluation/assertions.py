@@ -17,6 +17,7 @@ from referencing.exceptions import Unresolvable
 
 from bastaix.api import rollout
 from bastaix.evaluation.answers import Answer
+from bastaix.evaluation.timelimit import TooSlow
 
 LONGEST_SEARCHED: Final = 64 * 1024
 """How many characters of an answer a pattern is tried on."""
@@ -139,6 +140,10 @@ def _is_valid(value: Any, answer: Answer) -> str | None:
         return "a pattern of the schema is no regular expression of Python"
     except RecursionError:
         return "the schema or the answer is too deep"
+    except TooSlow:
+        raise
+    except Exception:  # jsonschema raises whatever an odd schema or number makes it stumble over
+        return "the schema cannot be applied to it"
     return error and f"{error.validator} is not fulfilled"
 
 

@@ -18,10 +18,12 @@ from bastaix.evaluation.judging import Result
 from bastaix.evaluation.options import Options
 from bastaix.evaluation.result import encoded, result
 from bastaix.evaluation.runner import run
+from bastaix.evaluation.timelimit import TooSlow, limited
 from bastaix.evaluation.verdict import Verdict, certain, said, verdict
 
 INTERRUPTED: Final = 130  # as shells have it; what is not 0 to 3 is no verdict
 FIRST_WORD: Final = 2.0
+LOADING_SECONDS: Final = 60.0
 LONGEST_SILENCE: Final = 30.0
 
 Say = Callable[[str], None]
@@ -61,7 +63,7 @@ def main(options: Options, out: Say, err: Say) -> int:
 
 
 async def evaluate(options: Options, err: Say) -> Evaluated:
-    dataset = load(options.dataset, options.archive, options.limit)
+    dataset = _loaded(options)
     deadline = asyncio.get_running_loop().time() + options.timeout
     async with session() as http:
         candidate = Endpoint(http, options.url, options.model)
@@ -76,6 +78,16 @@ async def evaluate(options: Options, err: Say) -> Evaluated:
             baseline = figures(at_baseline)
     judged = verdict(found, options.thresholds, baseline)
     return Evaluated(judged, dataset.digest, results, found, baseline, at_baseline)
+
+
+def _loaded(options: Options) -> Dataset:
+    try:
+        with limited(LOADING_SECONDS):
+            return load(options.dataset, options.archive, options.limit)
+    except TooSlow:
+        raise BadDataset(
+            f"{options.dataset} takes more than {LOADING_SECONDS:g} s to read: simplify its schemas"
+        ) from None
 
 
 def _wanted(options: Options) -> bool:
@@ -110,6 +122,7 @@ async def _run(
             concurrency=options.concurrency,
             deadline=deadline,
             ended=ended.append,
+            keep_text=options.show_answers,
         )
     finally:
         telling.cancel()

@@ -7,6 +7,7 @@ what would be right.
 import hashlib
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def _member(archive: Path, member: str) -> bytes:
             names = opened.namelist()
             tops = {name.partition("/")[0] for name in names}
             inside = f"{min(tops)}/{member}" if len(tops) == 1 else member
-            found = next((name for name in (member, inside) if name in names), None)
+            found = next((name for name in (inside, member) if name in names), None)
             if found is None:
                 raise BadDataset(
                     f"{member} is not in {archive.name}: the data set must be a file of the source"
@@ -177,8 +178,8 @@ def _no_number(text: str) -> float:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise _Wrong(f"the key {twice!r} is there twice")
     return found
 

@@ -22,7 +22,6 @@ class Figures:
     failures: tuple[tuple[str, int], ...]
     """Why requests were not answered, and how many; the most frequent first."""
     ttft_p95: float | None
-    latency_p95: float | None
     failed: tuple[str, ...]
 
     @property
@@ -63,7 +62,6 @@ def figures(results: Sequence[Result]) -> Figures:
         infrastructure=len(unmeasured),
         failures=tuple(Counter(each.message for each in failures).most_common()),
         ttft_p95=p95([answer.ttft for answer in answers]),
-        latency_p95=p95([answer.latency for answer in answers]),
         failed=tuple(each.case.id for each in results if not each.passed),
     )
 

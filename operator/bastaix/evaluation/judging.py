@@ -1,6 +1,6 @@
 """One case with what came of it: whether the answer fulfils what it must; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bastaix.evaluation import assertions
@@ -22,6 +22,11 @@ class Result:
     @property
     def passed(self) -> bool:
         return not self.why
+
+    def without_text(self) -> "Result":
+        if isinstance(self.reply, Failure):
+            return self
+        return replace(self, reply=replace(self.reply, text=""))
 
 
 def judged(case: Case, reply: Answer | Failure) -> Result:

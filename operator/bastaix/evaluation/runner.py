@@ -18,16 +18,26 @@ Ended = Callable[[Result], None]
 
 
 async def run(
-    cases: Sequence[Case], endpoint: Endpoint, *, concurrency: int, deadline: float, ended: Ended
+    cases: Sequence[Case],
+    endpoint: Endpoint,
+    *,
+    concurrency: int,
+    deadline: float,
+    ended: Ended,
+    keep_text: bool = True,
 ) -> tuple[Result, ...]:
-    """In the order of the cases. `deadline` is a time of the running loop."""
+    """In the order of the cases. `deadline` is a time of the running loop.
+
+    Without `keep_text` answers lose their text once they are judged, for there may be many.
+    """
     found: dict[str, Result] = {}
     waiting = iter(cases)
 
     async def work(cases: Iterator[Case]) -> None:
         for case in cases:
             reply = await _reply(case, endpoint, deadline)
-            found[case.id] = judged(case, reply)
+            result = judged(case, reply)
+            found[case.id] = result if keep_text else result.without_text()
             ended(found[case.id])
             if _nobody_there(found) or asyncio.get_running_loop().time() >= deadline:
                 return

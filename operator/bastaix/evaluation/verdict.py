@@ -34,6 +34,8 @@ def verdict(
     found: Figures, thresholds: Thresholds, baseline: Figures | float | None = None
 ) -> Verdict:
     """`baseline`: the figures, or the pass rate, of what serves now, on the same cases."""
+    if isinstance(baseline, Figures) and _refuses_all(baseline):
+        baseline = None  # it cannot do what is asked for: nothing is lost by another
     hindrance = _hindrance(found)
     unmeasured = _cannot_be_measured(baseline) if isinstance(baseline, Figures) else None
     missed, maybe = _missed(found, thresholds, None if unmeasured else baseline)
@@ -88,9 +90,11 @@ def _missed(
     return missed, maybe
 
 
+def _refuses_all(baseline: Figures) -> bool:
+    return not baseline.answered and baseline.infrastructure_rate <= MOST_UNMEASURED
+
+
 def _cannot_be_measured(baseline: Figures) -> Verdict | None:
-    if not baseline.answered and baseline.infrastructure_rate <= MOST_UNMEASURED:
-        return said("Inconclusive", f"the baseline answered no request: {_failures(baseline)}")
     if baseline.infrastructure_rate > MOST_UNMEASURED:
         return said("Error", f"the baseline could not be measured: {_unanswered(baseline)}")
     return None

@@ -193,6 +193,8 @@ class KubeCluster:
     ) -> None:
         if not rehearsal:
             self._count(kind.name, "apply")
+            # should the answer be lost, what is known may be old news
+            self._index.doubt(kind, name_of(manifest["metadata"]))
         body = await self._apply(kind, manifest, query={"dryRun": "All"} if rehearsal else {})
         if not rehearsal:
             self._index.told(kind, body)

@@ -9,7 +9,7 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.api.conditions import SOURCE_VERIFIED, find_condition
 from bastaix.api.errors import Stalled, Waiting
-from bastaix.api.sources import verification_key
+from bastaix.api.sources import code_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment, Source
 
 # Whatever the source controller writes wakes the operator; this is for what is never written.
@@ -26,10 +26,11 @@ def verified(md: ModelDeployment) -> str | None:
         return None
     source = md.status.get("source") or {}
     condition = find_condition(md.status.get("conditions") or (), SOURCE_VERIFIED) or {}
-    if condition.get("status") == "True":
-        if source.get("verified") == key and "digest" in source:
-            return str(source["digest"])
-    elif condition.get("observedGeneration") == md.generation:
+    last, status = str(source.get("verified", "")), condition.get("status")
+    # another data set is looked at while what runs, of the same code, goes on
+    if status in ("True", "Unknown") and "digest" in source and code_key(last) == code_key(key):
+        return str(source["digest"])
+    if status != "True" and condition.get("observedGeneration") == md.generation:
         # one of a newer source controller may be unknown here
         reason = reasons.BY_NAME.get(condition["reason"], reasons.FETCHING_SOURCE)
         if reason.heals == "never":

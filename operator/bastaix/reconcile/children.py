@@ -25,7 +25,7 @@ from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
 from bastaix.rollout import replicas
 from bastaix.rollout.record import Record, written
-from bastaix.rollout.roles import Roles, moment, revision, trial_began
+from bastaix.rollout.roles import Roles, made_at, moment, revision
 
 Object = Mapping[str, Any]
 Patch = tuple[Object, Sequence[Any]]
@@ -38,7 +38,7 @@ def keep(observed: Observed, roles: Roles) -> frozenset[str]:
     candidate = roles.candidate
     if candidate is None or not roles.record(candidate).failed:
         return roles.keep
-    began, failed = trial_began(observed, candidate), moment(roles.record(candidate).at)
+    began, failed = made_at(observed, candidate), moment(roles.record(candidate).at)
     is_old = began is not None and failed is not None and began <= failed
     return roles.keep - {candidate} if is_old else roles.keep
 

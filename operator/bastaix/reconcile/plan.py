@@ -48,10 +48,10 @@ class Plan:
     rehearsals: tuple[Manifest, ...] = ()
     """What must be found to be acceptable before anything is removed."""
     deletes: tuple[Object, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    applies: tuple[Manifest, ...] = ()
     creates: tuple[Manifest, ...] = ()
     """What is made once and never changed."""
-    applies: tuple[Manifest, ...] = ()
-    patches: tuple[Patch, ...] = ()
     events: tuple[Told, ...] = ()
     asks: tuple[Ask, ...] = ()
     after: float | None = None
@@ -97,8 +97,8 @@ def plan(
         observed,
         roles,
         now,
-        trial=roles.candidate if left is None else None,
-        is_baking=gates.is_baking(md, roles, now),
+        trial=roles.candidate if not roles.waits and roles.candidate in kept else None,
+        is_baking=gates.is_baking(md, observed, roles, now),
         is_turned=any(turned(observed.service, each) for each in stable),
     )
     steps = Plan(
@@ -142,26 +142,26 @@ def _look(
     kept = children.keep(observed, roles)
     living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
     left = remains(md, observed, living)
-    return kept, left, _move(md, observed, roles, now, is_clear=left is None)
+    return kept, left, _move(md, observed, roles, kept, now)
 
 
 def _move(
-    md: ModelDeployment, observed: Observed, roles: Roles, now: datetime, *, is_clear: bool
+    md: ModelDeployment, observed: Observed, roles: Roles, kept: frozenset[str], now: datetime
 ) -> _Move:
     turn = _dated(roles.turn, now)
     known = _remembered(md, observed, replace(roles, turn=turn))
     if _begins_anew(observed, roles):
         known[str(roles.candidate)] = roles.record(roles.candidate).tried_again()
     stay = _Move(turn=turn, records=known, after=None if turn == roles.turn else AT_ONCE)
-    if roles.candidate is None:
+    if roles.candidate is None or roles.waits:
         return _baked(md, observed, roles, stay, now)
     live = observed.rayservice_of(roles.candidate)
-    if roles.waits or not is_clear or live is None:
+    if live is None or roles.candidate not in kept:
         return stay
     record = known.get(roles.candidate, Record())
     evaluation = evaluations.standing(md, observed, roles, record, now)
     known[roles.candidate] = evaluation.record
-    verdict = gates.judge(md, observed, roles, evaluation.lacks, now)
+    verdict = gates.judge(md, observed, roles, evaluation, now)
     if verdict.step == "promote":
         return _promoted(md, observed, roles, stay, verdict, now)
     if verdict.finding.reason == reasons.PAUSED:

@@ -170,8 +170,9 @@ class Reconciler:
             image=self._image,
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
-        parts = roles(md, seen, goal.target, self._now())
-        return self._answers.recalled(md, seen, parts), parts
+        now = self._now()
+        seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
+        return seen, roles(md, seen, goal.target, now)
 
     async def _own(self, kind: Kind, md: ModelDeployment) -> tuple[Body, ...]:
         """Of what bears its label, what it really owns."""
@@ -184,14 +185,14 @@ class Reconciler:
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
-        for manifest in steps.creates:
-            with during("create", kinds.of(manifest)):
-                demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
-        for manifest in steps.applies:
-            await self._apply(md, manifest)
         for child, operations in steps.patches:
             with during("patch", kinds.of(child)):
                 await self._cluster.patch(kinds.of(child), child, operations)
+        for manifest in steps.applies:
+            await self._apply(md, manifest)
+        for manifest in steps.creates:
+            with during("create", kinds.of(manifest)):
+                demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
         for told in steps.events:
             await self._recorder.record(
                 body, reason=told.reason.name, note=shortened(told.note), good=told.good

@@ -124,7 +124,13 @@ def _pod(
         if gate.evaluator is None
         else _theirs(md, gate, revision, baseline)
     )
+    runtime = md.spec.runtime
+    given = {
+        "imagePullSecrets": list(runtime.image_pull_secrets),
+        "tolerations": list(runtime.tolerations),
+    }
     return {
+        **{key: value for key, value in given.items() if value},
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,

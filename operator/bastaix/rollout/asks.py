@@ -11,15 +11,13 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.observe.observed import CheckResult, Observed, Via
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS
-from bastaix.rollout.roles import Roles, moment
+from bastaix.rollout.roles import SETTLE_SECONDS, Roles, moment
 
 # An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
 # that it is not right it is asked after twice the time.
 UNREACHABLE_SECONDS: Final = 1.0
 WRONG_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 60.0
-SETTLE_SECONDS: Final = 5.0
-"""For so long after a turn the nodes may still send a request to where the Service led before."""
 SETTLING_SECONDS: Final = 0.5
 
 

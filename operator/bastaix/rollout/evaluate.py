@@ -211,7 +211,7 @@ def _belongs(pod: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
     """By its owner: Jobs of one name follow each other, and so do their Pods' labels."""
     uid = job["metadata"]["uid"]
     owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
-    return any(owner.get("uid") == uid for owner in owners)
+    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
 
 
 def _finished(job: Mapping[str, Any]) -> str | None:

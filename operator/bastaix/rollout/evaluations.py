@@ -25,6 +25,7 @@ from bastaix.rollout.roles import Roles, revision
 
 FIRST_WAIT_SECONDS: Final = 10.0
 LONGEST_WAIT_SECONDS: Final = 300.0
+MOST_ATTEMPTS: Final = 8
 _MOST_IDS: Final = 3
 
 _LACKS: Final[Mapping[Outcome, Reason]] = {
@@ -45,6 +46,12 @@ class Standing:
     after: float | None = None
     """Seconds until a look is due that nothing else brings."""
 
+    @property
+    def is_given_up(self) -> bool:
+        """It has ended in errors so often that another try would be no better."""
+        is_error = self.lacks is not None and self.lacks.reason == reasons.EVALUATION_ERROR
+        return is_error and self.record.attempts >= MOST_ATTEMPTS
+
 
 def standing(
     md: ModelDeployment, observed: Observed, roles: Roles, record: Record, now: datetime
@@ -53,12 +60,19 @@ def standing(
 
     A revision that had the traffic before returns without an evaluation.
     """
-    if (
-        md.spec.rollout.gate is None
-        or roles.returning
-        or record.evaluated == _key(md, observed, roles)
-    ):
+    if md.spec.rollout.gate is None or roles.returning:
         return Standing(record=record)
+    key = _key(md, observed, roles)
+    if key is None:
+        lacks = Finding(reasons.EVALUATING, "how it was rendered is not known any more")
+        return Standing(record=record, lacks=lacks)
+    if record.evaluated == key:
+        return Standing(record=record)
+    if md.spec.rollout.gate.path is not None and not _has_source(observed, roles):
+        message = (
+            "the data set is a file of the source, and the code of this revision is in the image"
+        )
+        return Standing(record=record, lacks=Finding(reasons.EVALUATION_INCONCLUSIVE, message))
     if md.spec.rollout.gate.evaluator is None and observed.image is None:
         message = "the operator does not know its own image: set BASTAIX_EVALUATION_IMAGE"
         return Standing(record=record, lacks=Finding(reasons.EVALUATION_ERROR, message))
@@ -76,7 +90,7 @@ def standing(
         return Standing(record=record, lacks=Finding(reasons.EVALUATING, message))
     record = replace(record, evaluation=evaluate.reported(result))
     if result.outcome == "Passed":
-        return Standing(record=replace(record, evaluated=_key(md, observed, roles), attempts=0))
+        return Standing(record=replace(record, evaluated=key, attempts=0))
     if result.outcome == "Error":
         return _tried_again(replace(record, attempts=_attempt(job)), job, result, now)
     return Standing(record=record, lacks=Finding(_LACKS[result.outcome], _told(result)))
@@ -126,21 +140,25 @@ def _is_of_use(
     # the attempt is counted before it is forgotten
     is_counted = record.attempts >= _attempt(job)
     is_error = result is not None and result.outcome == "Error"
-    return not (is_error and is_counted and _waits(job, record.attempts, now) <= 0)
+    left = _waits(job, record.attempts, now)
+    return not (is_error and is_counted and left is not None and left <= 0)
 
 
 def _tried_again(record: Record, job: Object, result: Evaluation, now: datetime) -> Standing:
     left = _waits(job, record.attempts, now)
+    if left is None:
+        lacks = Finding(reasons.EVALUATION_ERROR, _told(result))
+        return Standing(record=record, lacks=lacks, after=FIRST_WAIT_SECONDS)
     next_try = f"; next try at {timestamp(now + timedelta(seconds=left))}" if left > 0 else ""
     lacks = Finding(reasons.EVALUATION_ERROR, f"{_told(result)}{next_try}")
     return Standing(record=record, lacks=lacks, after=max(left, 0.0))
 
 
-def _waits(job: Object, attempts: int, now: datetime) -> float:
-    """Seconds until it is tried again."""
+def _waits(job: Object, attempts: int, now: datetime) -> float | None:
+    """Seconds until it is tried again; None while the Job itself is not over."""
     ended = evaluate.ended_at(job)
     if ended is None:
-        return FIRST_WAIT_SECONDS  # what is seen of the Job lags behind its Pod
+        return None
     wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempts - 1, 10))
     return wait - (now - ended).total_seconds()
 
@@ -160,6 +178,11 @@ def _told(result: Evaluation) -> str:
 def _key(md: ModelDeployment, observed: Observed, roles: Roles) -> str | None:
     judged = revision(observed, str(roles.candidate))
     return None if judged is None else evaluation_key(md, judged)
+
+
+def _has_source(observed: Observed, roles: Roles) -> bool:
+    judged = revision(observed, str(roles.candidate))
+    return judged is not None and judged.digest is not None
 
 
 def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Object) -> bool:
@@ -189,15 +212,17 @@ def _evaluated(job: Object) -> str | None:
 
 
 def _baseline(md: ModelDeployment, observed: Observed, roles: Roles) -> Baseline | None:
-    """The active revision; one that does not answer holds nobody up."""
+    """The active revision; one without a ready Pod holds nobody up."""
     gate = md.spec.rollout.gate
     if roles.active is None or gate is None or gate.max_regression is None:
         return None
     record = roles.record(roles.active)
-    known, check = record.evaluation or {}, record.check or {}
-    model = (check.get("body") or {}).get("model")
+    measured = (record.evaluation or {}).get("outcome") in ("Passed", "Failed")
+    known = (record.evaluation or {}) if measured else {}
+    body = (record.check or {}).get("body")
+    model = body.get("model") if isinstance(body, Mapping) else None
     return Baseline(
-        url=revision_url(md, roles.active) if observed.answered(roles.active) else None,
+        url=revision_url(md, roles.active) if observed.has_endpoints(roles.active) else None,
         model=model if isinstance(model, str) else None,
         digest=known.get("dataset"),
         pass_rate=known.get("passRate"),

@@ -6,7 +6,7 @@ the trial at once; anything else has until the deadline. What the parts are call
 `roles`; what is done about a verdict in `reconcile.plan`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -17,8 +17,11 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, condition
 from bastaix.observe.phases import phase
 from bastaix.rollout import replicas, room
-from bastaix.rollout.roles import Roles, kept_for, moment, trial_began
+from bastaix.rollout.evaluations import Standing
+from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, moment, trial_began
 
+_LACK_OF_ROOM: Final = ("Insufficient ", "Too many pods")
+"""Of the scheduler's words those that another revision's going could cure."""
 BAKE_FAILURES: Final = 3
 BAKE_CHECK_SECONDS: Final = 5.0
 
@@ -37,10 +40,10 @@ def judge(
     md: ModelDeployment,
     observed: Observed,
     roles: Roles,
-    evaluation: Finding | None,
+    evaluation: Standing,
     now: datetime,
 ) -> Verdict:
-    """The verdict on the candidate; `evaluation` is what its evaluation still lacks."""
+    """The verdict on the candidate."""
     assert roles.candidate is not None, "only a candidate is judged"
     candidate, rollout = roles.candidate, md.spec.rollout
     found = phase(observed, candidate, "own")
@@ -48,32 +51,42 @@ def judge(
         return Verdict(step="promote", finding=found)
     if found.reason != reasons.READY:
         return _unready(observed, roles, found, rollout, now)
-    few = replicas.lacking(md, observed, roles)
+    few = _few(md, observed, roles, now)
     if few is not None:
-        return _unready(observed, roles, few, rollout, now)
-    if evaluation is not None and not roles.returning:
-        return _limited(evaluation, observed, roles, rollout, now)
+        return few
+    if evaluation.is_given_up and evaluation.lacks is not None:
+        return Verdict(step="fail", finding=evaluation.lacks)
+    if evaluation.lacks is not None and evaluation.lacks.reason == reasons.EVALUATING:
+        return Verdict(step="wait", finding=evaluation.lacks)  # it has a limit of its own
+    if evaluation.lacks is not None:
+        return _limited(evaluation.lacks, observed, roles, rollout, now)
     if is_paused(md, roles):
         message = f"revision {candidate} has passed the gate"
         return Verdict(step="wait", finding=Finding(reasons.PAUSED, message))
     return Verdict(step="promote", finding=found)
 
 
-def is_baking(md: ModelDeployment, roles: Roles, now: datetime) -> bool:
-    """The active revision is watched, and the one before could come back at once."""
+def is_baking(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> bool:
+    """The active revision is watched, and the one before could come back at once.
+
+    It ends with an answer that was right when the time was over, and not before.
+    """
     since = moment(roles.turn.since)
-    if since is None or roles.before is None or roles.candidate is not None:
+    if since is None or roles.active is None or roles.before is None:
         return False
-    ends = since + timedelta(seconds=md.spec.rollout.bake_seconds)
-    return now < ends and not any(
-        roles.record(each).failed for each in (roles.active, roles.before)
-    )
+    if roles.candidate is not None and not roles.waits:
+        return False
+    if any(roles.record(each).failed for each in (roles.active, roles.before)):
+        return False
+    ends = since + timedelta(seconds=max(md.spec.rollout.bake_seconds, SETTLE_SECONDS))
+    last = observed.check_of(roles.active, "stable")
+    return now < ends or last is None or not last.ok or last.at < ends
 
 
 def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> Finding | None:
     """What is wrong with the active revision while it is baked."""
     active = roles.active
-    if active is None or not is_baking(md, roles, now):
+    if active is None or not is_baking(md, observed, roles, now):
         return None
     if not observed.has_endpoints(active):
         return Finding(reasons.NO_ENDPOINT, "no Pod of it was ready soon after its promotion")
@@ -99,8 +112,8 @@ def has_passed(observed: Observed, roles: Roles) -> bool:
 
 
 def is_paused(md: ModelDeployment, roles: Roles) -> bool:
-    """Before a promotion; never before the first, nor before a return to what has served."""
-    if roles.returning or roles.active is None:
+    """Before a promotion; never where nothing serves, nor before a return to what has served."""
+    if roles.returning or roles.active is None or roles.recreate:
         return False
     request = md.request
     if request is not None and request.revision in (None, roles.candidate):
@@ -119,7 +132,8 @@ def _unready(
     if found.reason.heals == "never":
         return Verdict(step="fail", finding=found)
     crowded = _crowded(observed, candidate, now) if roles.active is not None else None
-    if crowded is None or rollout.strategy != "Auto" or roles.recreate:
+    can_make_room = crowded is not None and any(each in crowded[1] for each in _LACK_OF_ROOM)
+    if not can_make_room or crowded is None or rollout.strategy != "Auto" or roles.recreate:
         return _limited(found, observed, roles, rollout, now)
     waited, message = crowded
     left = rollout.capacity_grace_seconds - waited
@@ -133,6 +147,25 @@ def _unready(
     return Verdict(step="recreate", finding=Finding(reasons.INSUFFICIENT_CAPACITY, message))
 
 
+def _few(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> Verdict | None:
+    """It answers, with fewer replicas than the active revision.
+
+    Where there is no room for the others, it goes on with those it has: the active one makes room.
+    """
+    found, rollout = replicas.lacking(md, observed, roles), md.spec.rollout
+    if found is None:
+        return None
+    verdict = _limited(found, observed, roles, rollout, now)
+    crowded = _crowded(observed, str(roles.candidate), now)
+    if crowded is None:
+        return verdict
+    left = rollout.capacity_grace_seconds - crowded[0]
+    has_least = replicas.ready(observed, str(roles.candidate)) >= md.spec.scaling.min_replicas
+    if left <= 0 and has_least:
+        return None
+    return replace(verdict, after=left) if verdict.step == "wait" and left > 0 else verdict
+
+
 def _limited(
     found: Finding, observed: Observed, roles: Roles, rollout: Rollout, now: datetime
 ) -> Verdict:
@@ -140,8 +173,9 @@ def _limited(
     candidate = str(roles.candidate)
     if found.reason.heals == "never":
         return Verdict(step="fail", finding=found)
-    began = trial_began(observed, candidate)
-    if began is None or has_passed(observed, roles):
+    began = trial_began(observed, roles, candidate)
+    unasked = observed.has_endpoints(candidate) and observed.check_of(candidate, "own") is None
+    if began is None or unasked or has_passed(observed, roles):
         return Verdict(step="wait", finding=found)
     deadline = began + timedelta(seconds=rollout.progress_deadline_seconds)
     left = (deadline - now).total_seconds()

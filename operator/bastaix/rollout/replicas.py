@@ -21,8 +21,7 @@ def least(md: ModelDeployment, observed: Observed, roles: Roles, revision: str) 
         before = roles.active
     if before is None or observed.rayservice_of(before) is None:
         return scaling.min_replicas
-    there = wanted(observed, before) or 0
-    return max(scaling.min_replicas, min(scaling.max_replicas, there))
+    return max(scaling.min_replicas, min(scaling.max_replicas, ready(observed, before)))
 
 
 def lacking(md: ModelDeployment, observed: Observed, roles: Roles) -> Finding | None:

@@ -22,6 +22,8 @@ from bastaix.rollout.record import Record
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LAST_RETRY_SECONDS: Final = 600.0
+SETTLE_SECONDS: Final = 5.0
+"""For so long after a turn the nodes may still send a request to where the Service led before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +99,12 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
         wanted: str | None = subject
     else:
         wanted = good or turn.revision
-    is_held = failure is not None and md.spec.rollout.on_failure == "Hold" and wanted != subject
-    lives = wanted is not None and observed.rayservice_of(wanted) is not None
     before = _before(md, observed, turn, now)
+    if before is not None and _is_spoilt(turn, records):
+        wanted = before  # what is asked for comes after what serves
+    may_hold = md.spec.rollout.on_failure == "Hold" and not _recreates(md, records, subject)
+    is_held = failure is not None and may_hold and wanted != subject
+    lives = wanted is not None and observed.rayservice_of(wanted) is not None
     return Roles(
         target=target,
         records=records,
@@ -128,11 +133,19 @@ def _turn(md: ModelDeployment, observed: Observed) -> Turn:
     selected = ((service.get("spec") or {}).get("selector") or {}).get(REVISION_LABEL)
     if selected == NO_REVISION:
         return Turn()
+    if selected is not None and not _is_known(observed, str(selected)):
+        selected, dates = None, (None, None)  # somebody has turned it to nothing
     if selected is None:
         selected = (md.status.get("active") or {}).get("revision")
         if selected is None or observed.kept(selected) is None:
             return Turn()
     return Turn(str(selected), *dates)
+
+
+def _is_spoilt(turn: Turn, records: Mapping[str, Record]) -> bool:
+    """The active revision has failed since it was turned to."""
+    found = records.get(turn.revision or "", Record())
+    return found.outcome == "RolledBack" and found.promoted == turn.since
 
 
 def revision(observed: Observed, hash: str) -> Revision | None:
@@ -147,10 +160,22 @@ def moment(text: str | None) -> datetime | None:
         return None
 
 
-def trial_began(observed: Observed, candidate: str) -> datetime | None:
+def trial_began(observed: Observed, roles: Roles, candidate: str) -> datetime | None:
+    """When its RayService was made; of one that had the traffic before, when it lost it."""
+    made, since = made_at(observed, candidate), moment(roles.turn.since)
+    if made is None or since is None or roles.record(candidate).promoted is None:
+        return made
+    return max(made, since)
+
+
+def made_at(observed: Observed, revision: str) -> datetime | None:
     """When its RayService was made."""
-    rayservice = observed.rayservice_of(candidate)
+    rayservice = observed.rayservice_of(revision)
     return None if rayservice is None else moment(creation(rayservice))
+
+
+def _is_known(observed: Observed, revision: str) -> bool:
+    return observed.kept(revision) is not None or observed.rayservice_of(revision) is not None
 
 
 def _subject(
@@ -222,19 +247,24 @@ def _promoted(
 
 
 def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> str | None:
-    """The revision before, for as long as it is drained or may come back."""
+    """The revision before, for as long as it is drained or may come back.
+
+    It never goes before the active one is known to answer.
+    """
     since = moment(turn.since)
     before = turn.previous
     if before is None or since is None or before == turn.revision:
         return None
-    if now >= since + kept_for(md) or observed.rayservice_of(before) is None:
+    if observed.rayservice_of(before) is None:
         return None
-    return before
+    is_over = now >= since + kept_for(md)
+    return None if is_over and observed.answered(str(turn.revision)) else before
 
 
 def kept_for(md: ModelDeployment) -> timedelta:
     """How long after a promotion the revision before stays."""
-    return timedelta(seconds=max(md.spec.rollout.drain_seconds, md.spec.rollout.bake_seconds))
+    rollout = md.spec.rollout
+    return timedelta(seconds=max(rollout.drain_seconds, rollout.bake_seconds, SETTLE_SECONDS))
 
 
 def turn_to(revision: str, roles: Roles, now: datetime) -> Turn:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from bastaix.api.quantities import amount
 from bastaix.observe.observed import Observed
 
-_PLACED_BY: Final = ("nodeSelector", "affinity", "tolerations")
+_PLACED_BY: Final = ("nodeSelector", "affinity", "tolerations", "runtimeClassName")
 
 
 def excess(observed: Observed, candidate: str, active: str) -> str | None:
@@ -29,6 +29,8 @@ def _excesses(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
         for key in _PLACED_BY:
             if wanted.get(key) != held.get(key):
                 yield f"the {key} of its {role} Pods is another"
+        if not _claims(wanted) <= _claims(held):
+            yield f"its {role} Pods mount other volumes"
         requests, there = _requests(wanted), _requests(held)
         for resource in sorted(requests):
             if requests[resource] > there[resource]:
@@ -44,6 +46,12 @@ def _cluster(observed: Observed, revision: str) -> Mapping[str, Any]:
 def _pods(cluster: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     (group,) = cluster["workerGroupSpecs"]
     return cluster["headGroupSpec"]["template"]["spec"], group["template"]["spec"]
+
+
+def _claims(pod: Mapping[str, Any]) -> set[str]:
+    """Of volumes, which may be bound to other nodes, or to none."""
+    claims = (each.get("persistentVolumeClaim") for each in pod.get("volumes") or ())
+    return {str(claim["claimName"]) for claim in claims if claim}
 
 
 def _requests(pod: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -16,6 +16,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, creation
 from bastaix.observe.phases import phase
 from bastaix.rollout import replicas
+from bastaix.rollout.asks import is_settling
 from bastaix.rollout.roles import Roles
 from bastaix.rollout.story import Said
 
@@ -29,7 +30,7 @@ def status(
     if said is None:
         finding = phase(observed, roles.active or "")
         said = Said(finding, finding.reason.heals == "never")
-    serving = roles.active is not None and observed.answered(roles.active)
+    serving = roles.active is not None and _serves(md, observed, roles, roles.active, now)
     report = {
         "observedGeneration": md.generation,
         "url": names.url(md.name, md.namespace),
@@ -42,6 +43,17 @@ def status(
         "replicas": _replicas(md, observed, roles.active),
     }
     return {key: value for key, value in report.items() if value is not None}
+
+
+def _serves(
+    md: ModelDeployment, observed: Observed, roles: Roles, active: str, now: datetime
+) -> bool:
+    """It answered; or it did so through its own Service, and the stable one was just turned."""
+    if observed.answered(active):
+        return True
+    said = conditions.find_condition(md.status.get("conditions") or (), conditions.SERVING) or {}
+    is_unasked = observed.check_of(active, "stable") is None and is_settling(roles, now)
+    return is_unasked and said.get("status") == "True" and observed.has_endpoints(active)
 
 
 def ours(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ async def test_the_evaluator_ends_as_the_operator_reads_it(
     if result.exists():
         terminated["message"] = result.read_text()
     status = {"containerStatuses": [{"name": "evaluator", "state": {"terminated": terminated}}]}
-    pod = {"metadata": {"ownerReferences": [{"uid": "u"}]}, "status": status}
+    pod = {"metadata": {"ownerReferences": [{"uid": "u", "controller": True}]}, "status": status}
     found = evaluate.read({"metadata": {"uid": "u"}}, [pod])
     assert found is not None
     assert found.outcome == {0: "Passed", 1: "Failed", 2: "Error"}[code]

@@ -60,7 +60,7 @@ def test_it_is_small_and_the_operator_reads_it(
     assert len(failed) <= MAX_FAILED
     terminated = {"exitCode": EXIT_CODES[outcome], "message": data.decode()}
     status = {"containerStatuses": [{"name": "bastaix-eval", "state": {"terminated": terminated}}]}
-    pod = {"metadata": {"ownerReferences": [{"uid": "u"}]}, "status": status}
+    pod = {"metadata": {"ownerReferences": [{"uid": "u", "controller": True}]}, "status": status}
     read = evaluate.read({"metadata": {"uid": "u"}}, [pod])
     assert read is not None
     assert (read.outcome, read.cases, read.dataset) == (outcome, len(ids), DIGEST)

@@ -127,11 +127,12 @@ def test_a_baseline_that_cannot_be_measured_promotes_nobody() -> None:
     down = verdict(good, LENIENT, found(DOWN, RIGHT))
     assert down.outcome == "Error"
     assert down.message.startswith("the baseline could not be measured: 1 of 2 requests")
-    assert verdict(good, LENIENT, found(MISSING, MISSING)) == Verdict(
-        "Inconclusive", "the baseline answered no request: 2x HTTP 404"
-    )
+
+
+def test_a_baseline_that_refuses_all_of_it_is_not_compared_with() -> None:
+    assert verdict(found(RIGHT, RIGHT), LENIENT, found(MISSING, MISSING)).outcome == "Passed"
     strict = Thresholds(min_pass_rate=1, max_regression=0)
-    assert verdict(found(WRONG), strict, found(DOWN)).outcome == "Failed"
+    assert verdict(found(WRONG, WRONG), strict, found(MISSING, MISSING)).outcome == "Failed"
 
 
 def test_what_is_settled_needs_no_baseline() -> None:

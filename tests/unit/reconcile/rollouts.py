@@ -57,7 +57,7 @@ def serves(stage: Stage) -> bool:
     return stage.condition("Serving")["status"] == "True"
 
 
-def unplaced(stage: Stage, name: str) -> None:
+def unplaced(stage: Stage, name: str, suffix: str = "") -> None:
     """A Pod of it has found no node, from now on."""
     now = stage.clock.now.isoformat()
     condition = {
@@ -67,4 +67,4 @@ def unplaced(stage: Stage, name: str) -> None:
         "message": "0/1 nodes are available: 1 Insufficient memory.",
         "lastTransitionTime": now,
     }
-    stage.make_pod("worker", {"phase": "Pending", "conditions": [condition]}, name)
+    stage.make_pod("worker", {"phase": "Pending", "conditions": [condition]}, name, suffix)

@@ -1,18 +1,25 @@
 """Just after a promotion: the new revision is watched, and the one before may come back."""
 
+from typing import Any
+
+from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import RAYSERVICE
+from bastaix.reconcile.kinds import RAYSERVICE, SERVICE
 from bastaix.rollout.asks import SETTLING_SECONDS
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.rollouts import (
+    COMMIT,
+    FAILED,
+    C,
     outcome,
     promoted,
     serves,
     there,
+    unplaced,
     with_candidate,
 )
-from tests.unit.reconcile.stage import NAME
+from tests.unit.reconcile.stage import NAME, answering
 
 
 def test_after_the_bake_nobody_is_asked_any_more() -> None:
@@ -102,3 +109,123 @@ def test_one_wrong_answer_is_no_reason_to_return() -> None:
     stage.run()
     assert stage.selected == b
     assert stage.ready["status"] == "True"
+
+
+def test_the_revision_before_stays_until_the_active_one_is_known_to_answer() -> None:
+    """The operator was down, and the promoted revision lost its Pods meanwhile."""
+    stage, a, b = promoted(spec__rollout={"drainSeconds": 60, "bakeSeconds": 60})
+    stage.turn("worker", ready=False, name=b)
+    stage.clock.forward(3600)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    assert a in there(stage)
+    assert stage.selected == a
+    assert stage.ready["reason"] == "NoEndpoint"
+
+
+def test_one_that_breaks_after_the_bake_is_left_while_the_one_before_lives() -> None:
+    stage, a, b = promoted(spec__rollout={"drainSeconds": 600, "bakeSeconds": 60})
+    stage.clock.forward(61)
+    stage.run()
+    stage.turn("worker", ready=False, name=b)
+    stage.clock.forward(1)
+    stage.run()
+    assert stage.selected == a
+
+
+def test_the_bake_ends_with_a_right_answer_and_not_before() -> None:
+    stage, a, _ = promoted(spec__rollout={"drainSeconds": 15, "bakeSeconds": 15})
+    stage.probe.behind[NAME[1]] = Answer("wrong", "no")
+    stage.clock.forward(14)
+    stage.run()
+    for _ in range(4):
+        stage.clock.forward(5)
+        stage.run()
+    assert stage.selected == a
+    assert a in there(stage)
+
+
+def test_a_third_commit_in_the_bake_does_not_end_the_watch() -> None:
+    stage, a, b = promoted(spec__rollout={"drainSeconds": 60, "bakeSeconds": 60})
+    stage.set(COMMIT, C)
+    stage.run()
+    stage.turn("worker", ready=False, name=b)
+    stage.run()
+    assert stage.selected == a
+    assert a in there(stage)
+
+
+def test_a_revision_that_is_returned_to_has_a_deadline_of_its_own() -> None:
+    stage, a, b = promoted(spec__rollout={"drainSeconds": 60, "bakeSeconds": 60})
+    stage.turn("worker", ready=False, name=a)
+    stage.turn("worker", ready=False, name=b)
+    stage.run()
+    assert a in there(stage)
+    assert not outcome(stage, a).failed
+    stage.turn("worker", ready=True, name=a)
+    stage.run()
+    assert stage.selected == a
+
+
+def test_the_traffic_never_seems_gone_while_it_is_turned() -> None:
+    stage, _, b = with_candidate()
+    seen: list[str] = []
+    write = stage.cluster.apply_status
+
+    async def noted(kind: Any, manifest: Any) -> None:
+        conditions = manifest["status"]["conditions"]
+        seen.extend(each["status"] for each in conditions if each["type"] == "Serving")
+        await write(kind, manifest)
+
+    stage.cluster.apply_status = noted  # type: ignore[method-assign]
+    stage.bring_up(b)
+    stage.run()
+    assert stage.selected == b
+    assert set(seen) == {"True"}
+
+
+def test_a_candidate_that_nobody_has_asked_yet_is_not_failed_for_its_age() -> None:
+    """The operator was down for longer than the deadline."""
+    stage, a, b = with_candidate(spec__rollout={"progressDeadlineSeconds": 600})
+    stage.bring_up(b)
+    stage.clock.forward(3600)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    assert stage.selected == b
+    assert there(stage) == {a, b}
+
+
+def test_a_selector_that_names_nothing_is_no_active_revision() -> None:
+    stage = answering()
+    (a,) = there(stage)
+    service = stage.cluster.body(SERVICE, NAME)
+    selector = {**service["spec"]["selector"], names.REVISION_LABEL: "deadbeef"}
+    stage.cluster.put(SERVICE, with_field(service, "spec.selector", selector))
+    stage.clock.forward(3600)
+    stage.run()
+    assert stage.selected == a
+    assert there(stage) == {a}
+
+
+def test_what_made_room_is_neither_held_nor_paused() -> None:
+    for rollout, app in (
+        ({"onFailure": "Hold"}, FAILED),
+        ({"pauseBeforePromotion": True}, None),
+    ):
+        stage, a, b = with_candidate(
+            spec__rollout={"strategy": "Auto", "capacityGraceSeconds": 60, **rollout}
+        )
+        unplaced(stage, b)
+        stage.clock.forward(60)
+        stage.run()
+        stage.take_down()
+        stage.run()
+        assert there(stage) == {b}
+        stage.bring_up(b)
+        if app is not None:
+            stage.say(app, b)
+        stage.run()
+        stage.take_down()
+        stage.run()
+        assert there(stage) == ({a} if app is not None else {b})
+        assert app is not None or stage.selected == b

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from bastaix.reconcile.kinds import RAYCLUSTER, RAYSERVICE
-from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.rollouts import (
     COMMIT,
@@ -51,6 +50,8 @@ def test_auto_recreates_when_there_is_no_room_for_both() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
+        ("spec.model.source", "pvc://not-there/m", "its head Pods mount other volumes"),
+        ("spec.runtime.runtimeClassName", "gvisor", "the runtimeClassName of its head Pods"),
         ("spec.resources.memory", "500Gi", "its worker Pods ask for more memory"),
         ("spec.runtime.head.resources", {"cpu": "9"}, "its head Pods ask for more cpu"),
         ("spec.resources.gpu", {"count": 1}, "its worker Pods ask for more nvidia.com/gpu"),
@@ -77,17 +78,12 @@ def test_auto_takes_nothing_away_for_what_may_not_fit_in_its_place(
     assert not outcome(stage, b).recreate
 
 
-GROUP = "spec.workerGroupSpecs"
-
-
 def grown(replicas: int) -> tuple[Stage, str, str]:
     """A has been scaled by its traffic; B is there, and its first worker is ready."""
     stage, a, b = with_candidate(
         spec__scaling={"minReplicas": 1, "maxReplicas": 4}, spec__rollout={"strategy": "Auto"}
     )
-    cluster = stage.cluster.body(RAYCLUSTER, ("demo", a))
-    (group,) = cluster["spec"]["workerGroupSpecs"]
-    stage.cluster.put(RAYCLUSTER, with_field(cluster, GROUP, [{**group, "replicas": replicas}]))
+    add_workers(stage, a, replicas - 1)
     stage.run()
     stage.bring_up(b)
     stage.run()
@@ -119,6 +115,20 @@ def test_a_candidate_has_as_many_replicas_as_the_active_revision_before_it_gets_
     assert stage.selected == b
 
 
+@pytest.mark.parametrize("strategy", ["Auto", "BlueGreen"])
+def test_where_there_is_no_room_for_all_it_goes_on_with_its_least_replicas(strategy: str) -> None:
+    stage, a, b = grown(3)
+    stage.set("spec.rollout", {"strategy": strategy, "capacityGraceSeconds": 60})
+    unplaced(stage, b, suffix="-x")
+    stage.run()
+    assert stage.selected == a
+    stage.clock.forward(60)
+    stage.run()
+    assert stage.selected == b
+    assert there(stage) == {a, b}
+    assert serves(stage)
+
+
 def test_its_bounds_are_those_of_the_spec_again_when_the_one_before_is_gone() -> None:
     stage, _, b = grown(3)
     add_workers(stage, b, 2)
@@ -147,9 +157,6 @@ def test_a_revision_that_is_returned_to_waits_for_no_more_than_its_first_replica
     stage.run()
     stage.run()
     stage.take_down()
-    body = stage.cluster.body(RAYCLUSTER, ("demo", b))
-    (group,) = body["spec"]["workerGroupSpecs"]
-    stage.cluster.put(RAYCLUSTER, with_field(body, GROUP, [{**group, "replicas": 3}]))
     ask_for(stage, f"rollback@{generation(stage)}")
     stage.run()
     stage.bring_up(a)

@@ -1,11 +1,17 @@
 """The evaluation in a rollout: when it is started, awaited, believed and tried again."""
 
+from dataclasses import replace
 from typing import Any
 
 from bastaix.api import names
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import JOB, POD
-from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD, SERVICE
+from bastaix.rollout import evaluations, record
+from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MOST_ATTEMPTS
+from bastaix.rollout.roles import roles
+from tests.unit.bodies import with_field
 from tests.unit.reconcile.evaluating import FAILED, GATE, PASSED, end, jobs
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.rollouts import COMMIT, B, C, ask_for, generation, outcome, serves, there
@@ -31,6 +37,16 @@ def evaluating(**rollout: Any) -> tuple[Stage, str, str]:
     stage.run()
     assert stage.ready["reason"] == "Evaluating", stage.ready
     return stage, a, b
+
+
+def remember(stage: Stage, name: str, **changed: Any) -> None:
+    """Change what stands on the stable Service of one revision."""
+    service = stage.cluster.body(SERVICE, NAME)
+    known = record.read(service)
+    hash = name.rpartition("-")[2]
+    known[hash] = replace(known[hash], **changed)
+    service["metadata"]["annotations"][names.RECORDS_ANNOTATION] = record.written(known)
+    stage.cluster.put(SERVICE, service)
 
 
 def args(stage: Stage) -> list[str]:
@@ -79,7 +95,7 @@ def test_what_its_pod_waits_for_is_said() -> None:
             "namespace": "demo",
             "name": f"{b}-eval-x",
             "labels": job["metadata"]["labels"],
-            "ownerReferences": [{"kind": "Job", "uid": job["metadata"]["uid"]}],
+            "ownerReferences": [{"kind": "Job", "uid": job["metadata"]["uid"], "controller": True}],
         },
         "spec": {"containers": [{"name": "bastaix-eval", "image": IMAGE}]},
         "status": {
@@ -153,9 +169,12 @@ def test_an_error_is_tried_again_after_ever_longer_waits_until_the_deadline() ->
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
     stage.clock.forward(1800)
     stage.run()
+    assert there(stage) == {a, b}, "one that is under way has a limit of its own"
+    end(stage, {"outcome": "Error", "message": "no answer"})
+    stage.run()
     assert there(stage) == {a}
     assert stage.ready["reason"] == "DeadlineExceeded"
-    assert "Evaluating" in stage.ready["message"]
+    assert "EvaluationError" in stage.ready["message"]
 
 
 def test_an_error_before_a_restart_is_not_forgotten() -> None:
@@ -270,6 +289,93 @@ def test_an_evaluation_that_is_passed_waits_for_a_candidate_that_answers() -> No
     stage.run()
     assert stage.selected == a
     stage.turn("worker", ready=True, name=b)
+    stage.run()
+    assert stage.selected == b
+
+
+def test_what_is_known_of_the_active_revision_is_handed_on_unless_it_was_an_error() -> None:
+    digest = f"sha256:{'7' * 64}"
+    for outcome_of_a, is_known in (("Passed", True), ("Error", False)):
+        stage, a, _ = evaluating(gate={"maxRegression": 0.1})
+        stage.set(COMMIT, C)
+        record = {"outcome": outcome_of_a, "passRate": 0.5, "dataset": digest}
+        remember(stage, a, evaluation=record)
+        stage.run()
+        stage.take_down()
+        stage.run()
+        stage.bring_up()
+        stage.run()
+        assert (f"--baseline={digest}=0.500000" in args(stage)) == is_known
+
+
+def test_a_candidate_whose_rendering_is_not_seen_is_not_promoted() -> None:
+    stage, _, b = evaluating()
+    md = ModelDeployment.from_body(stage.cluster.body(MODELDEPLOYMENT, NAME))
+    observed = Observed(
+        md_body={},
+        rayservices=tuple(stage.rayservices),
+        service=stage.cluster.body(SERVICE, NAME),
+        image=IMAGE,
+    )
+    parts = replace(roles(md, observed, None, stage.clock.now), wanted=b.rpartition("-")[2])
+    found = evaluations.standing(md, observed, parts, record.Record(), stage.clock.now)
+    assert found.lacks is not None
+
+
+def test_while_the_job_is_refused_everything_else_goes_on() -> None:
+    stage = Stage(spec__rollout={"gate": GATE})
+    stage.run()
+    name = stage.rayservice["metadata"]["name"]
+    stage.cluster.put(JOB, {"metadata": {"namespace": "demo", "name": f"{name}-eval"}})
+    stage.bring_up()
+    service = stage.cluster.body(SERVICE, NAME)
+    stage.cluster.put(SERVICE, with_field(service, "spec.selector.foo", "bar"))
+    stage.run()
+    assert stage.ready["reason"] == "NotOwned"
+    assert "foo" not in stage.cluster.body(SERVICE, NAME)["spec"]["selector"]
+
+
+def test_a_pod_that_ends_before_its_job_does_makes_no_status_flap() -> None:
+    stage, _, b = evaluating()
+    end(stage, {"outcome": "Error", "message": "no answer"})
+    (job,) = [each for each in jobs(stage) if each["metadata"]["name"] == f"{b}-eval"]
+    stage.cluster.put(JOB, {**job, "status": {}})
+    stage.run()
+    assert stage.ready["reason"] == "EvaluationError"
+    stage.writes()
+    stage.clock.forward(3)
+    stage.run()
+    assert stage.writes() == []
+
+
+def test_one_that_always_ends_in_an_error_ends_the_trial_of_a_paused_candidate_too() -> None:
+    stage, a, b = evaluating(pauseBeforePromotion=True)
+    end(stage, PASSED)
+    stage.run()
+    assert stage.ready["reason"] == "Paused"
+    stage.clock.forward(24 * 3600)
+    stage.set("spec.rollout.gate.minPassRate", 0.5)
+    for _ in range(MOST_ATTEMPTS):
+        stage.clock.forward(LONGEST_WAIT_SECONDS)
+        stage.run()
+        stage.run()
+        assert there(stage) == {a, b}
+        end(stage, {"outcome": "Error", "message": "no answer"})
+        stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["reason"] == "EvaluationError"
+
+
+def test_another_data_set_for_the_same_code_leaves_the_candidate_alone() -> None:
+    stage, a, b = evaluating()
+    stage.set("spec.rollout.gate.dataset", {"path": "other.jsonl"}, checked=False)
+    stage.run()
+    assert there(stage) == {a, b}
+    stage.verify()
+    stage.run()
+    stage.run()
+    assert "--dataset=other.jsonl" in args(stage)
+    end(stage, PASSED)
     stage.run()
     assert stage.selected == b
 

@@ -147,7 +147,7 @@ def test_scaling_changes_both_and_no_revision() -> None:
     stage = answering()
     stage.set("spec.scaling", {"minReplicas": 2, "maxReplicas": 6})
     stage.run()
-    assert stage.writes() == ["apply RayService", "patch RayCluster", "status ModelDeployment"]
+    assert stage.writes() == ["patch RayCluster", "apply RayService", "status ModelDeployment"]
     (cluster,) = asyncio.run(stage.cluster.owned(RAYCLUSTER, NAME))
     assert cluster["spec"]["workerGroupSpecs"][0]["maxReplicas"] == 6
     assert stage.probe.asked == 1
@@ -327,7 +327,7 @@ def test_what_only_bears_our_labels_holds_up_nothing_and_is_not_written(kind: An
     stage.set("spec.scaling", {"minReplicas": 2, "maxReplicas": 6})
     stage.run()
     assert stage.ready["status"] == "True"
-    assert stage.writes() == ["apply RayService", "patch RayCluster", "status ModelDeployment"]
+    assert stage.writes() == ["patch RayCluster", "apply RayService", "status ModelDeployment"]
 
 
 def test_a_stray_raycluster_of_our_revision_is_not_scaled() -> None:

@@ -86,7 +86,7 @@ def test_it_is_repaired_and_scaled_meanwhile() -> None:
     service = stage.cluster.body(SERVICE, NAME)
     stage.cluster.put(SERVICE, with_field(service, "spec.selector.foo", "bar"))
     stage.run()
-    assert stage.writes()[:3] == ["apply Service", "apply RayService", "patch RayCluster"]
+    assert stage.writes()[:3] == ["patch RayCluster", "apply Service", "apply RayService"]
     assert "foo" not in stage.cluster.body(SERVICE, NAME)["spec"]["selector"]
     (cluster,) = asyncio.run(stage.cluster.owned(RAYCLUSTER, NAME))
     assert cluster["spec"]["workerGroupSpecs"][0]["maxReplicas"] == 6

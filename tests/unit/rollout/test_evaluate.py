@@ -37,7 +37,7 @@ def pod(owner: str = "job-2", name: str = "evaluator", **fields: Any) -> dict[st
     state = fields.pop("state", None)
     containers = [{"name": name, "state": state}] if state else []
     status = {"containerStatuses": containers, **fields}
-    return {"metadata": {"ownerReferences": [{"uid": owner}]}, "status": status}
+    return {"metadata": {"ownerReferences": [{"uid": owner, "controller": True}]}, "status": status}
 
 
 def ended(
