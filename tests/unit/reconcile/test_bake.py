@@ -133,6 +133,19 @@ def test_one_that_breaks_after_the_bake_is_left_while_the_one_before_lives() -> 
     assert stage.selected == a
 
 
+def test_while_the_one_before_is_kept_for_want_of_an_answer_nobody_is_in_a_hurry() -> None:
+    stage, a, _ = promoted(spec__rollout={"drainSeconds": 60, "bakeSeconds": 15})
+    stage.clock.forward(20)
+    stage.run()
+    stage.probe.behind[NAME[1]] = Answer("wrong", "no")
+    stage.set("spec.app.check", {"path": "/other"})
+    stage.clock.forward(50)
+    after = stage.run()
+    assert a in there(stage)
+    assert after is not None
+    assert after > 0
+
+
 def test_the_bake_ends_with_a_right_answer_and_not_before() -> None:
     stage, a, _ = promoted(spec__rollout={"drainSeconds": 15, "bakeSeconds": 15})
     stage.probe.behind[NAME[1]] = Answer("wrong", "no")
