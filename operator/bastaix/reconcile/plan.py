@@ -277,12 +277,12 @@ def _dated(turn: Turn, now: datetime) -> Turn:
 def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: datetime) -> float | None:
     """When nothing else may bring a look: what goes may take its time, and a drain ends."""
     waits = [DRAINING_SECONDS] if left is not None else []
-    drained = 0.0 if roles.before is None else gates.drained_in(md, roles, now)
-    if drained > 0:  # after it, an answer of the active revision ends it
-        waits.append(drained)
+    if roles.before is not None:
+        waits.append(gates.drained_in(md, roles, now))
     if roles.retry_at is not None and roles.wanted != roles.subject:
         waits.append((roles.retry_at - now).total_seconds())
-    return min(waits, default=None)
+    # what is over and changes nothing waits for something else: a look at once would be for ever
+    return min((each for each in waits if each > 0), default=None)
 
 
 def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
