@@ -170,8 +170,11 @@ def test_a_b_whose_answers_are_bad_gets_no_traffic_and_one_whose_are_good_does(
     good = {"outcome": "Passed", "message": "pass rate 1", "passRate": 1.0}
     FakeJobs(world).end(evaluation_of(world, namespace, again), good)
     until(lambda: selected(world, namespace) == name_of(b), "B has the traffic")
-    newest = world.status(namespace)["history"][0]
-    assert newest["evaluation"] == {"outcome": "Passed", "passRate": 1.0}
+    passed = {"outcome": "Passed", "passRate": 1.0}
+    until(
+        lambda: world.status(namespace)["history"][0].get("evaluation") == passed,
+        "the status tells of the evaluation",
+    )
 
 
 def test_a_pause_waits_for_a_word(world: World, namespace: str) -> None:
@@ -192,7 +195,9 @@ def test_recreate_makes_room_first_and_a_failure_brings_a_back(
     kuberay = FakeKubeRay(world)
     changed(world, namespace)
     until(lambda: not world.list(RAYSERVICE, namespace), "A is gone")
-    assert "nothing serves meanwhile" in world.ready(namespace)["message"]
+    until(
+        lambda: "nothing serves meanwhile" in world.ready(namespace)["message"], "it says the cost"
+    )
     kuberay.remove(a)
     b = only(world, RAYSERVICE, namespace)
     kuberay.fail(b, "KeyError: 1")
