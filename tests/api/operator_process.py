@@ -134,7 +134,7 @@ class SourceProcess(OperatorProcess):
 
 
 def until(
-    condition: Callable[[], object], what: str, *, seconds: float = 30, every: float = 0.1
+    condition: Callable[[], object], what: str, *, seconds: float = 60, every: float = 0.1
 ) -> None:
     """Wait until a condition holds; the failure says what was awaited."""
     end = time.monotonic() + seconds
