@@ -62,13 +62,14 @@ def standing(
     """
     if md.spec.rollout.gate is None or roles.returning:
         return Standing(record=record)
-    key = _key(md, observed, roles)
-    if key is None:
+    judged = revision(observed, str(roles.candidate))
+    if judged is None:
         lacks = Finding(reasons.EVALUATING, "how it was rendered is not known any more")
         return Standing(record=record, lacks=lacks)
+    key = evaluation_key(md, judged)
     if record.evaluated == key:
         return Standing(record=record)
-    if md.spec.rollout.gate.path is not None and not _has_source(observed, roles):
+    if md.spec.rollout.gate.path is not None and judged.digest is None:
         message = (
             "the data set is a file of the source, and the code of this revision is in the image"
         )
@@ -178,11 +179,6 @@ def _told(result: Evaluation) -> str:
 def _key(md: ModelDeployment, observed: Observed, roles: Roles) -> str | None:
     judged = revision(observed, str(roles.candidate))
     return None if judged is None else evaluation_key(md, judged)
-
-
-def _has_source(observed: Observed, roles: Roles) -> bool:
-    judged = revision(observed, str(roles.candidate))
-    return judged is not None and judged.digest is not None
 
 
 def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Object) -> bool:

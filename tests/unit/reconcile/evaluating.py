@@ -1,11 +1,15 @@
-"""The end of an evaluation, as the operator sees it."""
+"""A rollout in which B is evaluated, and how its evaluation ends as the operator sees it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+from bastaix.api import names
 from bastaix.api.evaluation import EXIT_CODES
-from bastaix.reconcile.kinds import JOB, POD
-from tests.unit.reconcile.stage import Stage
+from bastaix.reconcile.kinds import JOB, POD, SERVICE
+from bastaix.rollout import record
+from tests.unit.reconcile.rollouts import COMMIT, B, there
+from tests.unit.reconcile.stage import IMAGE, NAME, Stage
 
 GATE = {"dataset": {"path": "evals/golden.jsonl"}, "minPassRate": 0.9}
 PASSED = {"outcome": "Passed", "message": "pass rate 1", "passRate": 1.0, "cases": 5}
@@ -45,3 +49,42 @@ def end(stage: Stage, result: dict[str, Any]) -> None:
         "lastTransitionTime": stage.clock.now.isoformat(),
     }
     stage.cluster.put(JOB, {**job, "status": {"conditions": [over]}})
+
+
+def evaluating(**rollout: Any) -> tuple[Stage, str, str]:
+    """A has passed and serves; B answers and is being evaluated."""
+    gate = {**GATE, **rollout.pop("gate", {})}
+    stage = Stage(spec__rollout={**rollout, "gate": gate})
+    stage.run()
+    stage.bring_up()
+    stage.run()
+    end(stage, PASSED)
+    stage.run()
+    assert stage.ready["status"] == "True"
+    stage.clock.forward(3600)
+    a = stage.rayservice["metadata"]["name"]
+    stage.set(COMMIT, B)
+    stage.run()
+    (b,) = there(stage) - {a}
+    stage.bring_up(b)
+    stage.run()
+    assert stage.ready["reason"] == "Evaluating", stage.ready
+    return stage, a, b
+
+
+def remember(stage: Stage, name: str, **changed: Any) -> None:
+    """Change what stands on the stable Service of one revision."""
+    service = stage.cluster.body(SERVICE, NAME)
+    known = record.read(service)
+    hash = name.rpartition("-")[2]
+    known[hash] = replace(known[hash], **changed)
+    service["metadata"]["annotations"][names.RECORDS_ANNOTATION] = record.written(known)
+    stage.cluster.put(SERVICE, service)
+
+
+def args(stage: Stage) -> list[str]:
+    """Of the Job that runs."""
+    (job,) = [each for each in jobs(stage) if "status" not in each]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == IMAGE
+    return list(container["args"])
