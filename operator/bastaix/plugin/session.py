@@ -4,7 +4,7 @@ What keeps a user from an answer is told as a `Trouble`, in one line with what t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -90,13 +90,14 @@ class Session:
         }
         with self._told():
             try:
-                await self._client.request(
+                answer = await self._client.request(
                     "PATCH",
                     MODELDEPLOYMENT.path(self._namespace, seen.name),
                     patch,
                     query={"fieldManager": AGENT},
                     content_type=MERGE_PATCH,
                 )
+                self._object(answer)
             except Refused as refused:
                 if refused.status == 409:
                     return False
@@ -105,7 +106,8 @@ class Session:
 
     async def _read(self, name: str) -> Object:
         try:
-            return await self._client.request("GET", MODELDEPLOYMENT.path(self._namespace, name))
+            path = MODELDEPLOYMENT.path(self._namespace, name)
+            return self._object(await self._client.request("GET", path))
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -133,7 +135,7 @@ class Session:
     async def _service(self, name: str) -> Object | None:
         try:
             path = SERVICE.path(self._namespace, names.service_name(name))
-            return await self._client.request("GET", path)
+            return self._object(await self._client.request("GET", path))
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -153,11 +155,26 @@ class Session:
         query = {**query, "limit": str(PAGE)}
         while True:
             page = await self._client.request("GET", kind.path(self._namespace), query=query)
+            if "items" not in page or not isinstance(page.get("metadata"), Mapping):
+                raise self._stranger()
             items += page["items"] or ()
             more = page["metadata"].get("continue")
             if not more:
                 return items
             query["continue"] = more
+
+    def _object(self, answer: Object) -> Object:
+        """It was granted; whether by Kubernetes shows only in what came with it."""
+        metadata = answer.get("metadata")
+        if not isinstance(metadata, Mapping) or not {"name", "uid"} <= set(metadata):
+            raise self._stranger()
+        return answer
+
+    def _stranger(self) -> Trouble:
+        return Trouble(
+            f"what answers at {self._client.server} is not the Kubernetes API, but perhaps a proxy"
+            " or a login page: log in to it, or choose another server (--context, HTTPS_PROXY)"
+        )
 
     @contextmanager
     def _told(self) -> Iterator[None]:

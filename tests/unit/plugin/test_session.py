@@ -1,12 +1,19 @@
 """What the API server's refusals become for whoever asked: one line that says what to do."""
 
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bastaix.kube.cluster import Client
+from bastaix.plugin.asking import Asking
 from bastaix.plugin.screen import screen
-from bastaix.plugin.session import Session, Trouble
+from bastaix.plugin.session import Session, Trouble, Where, opened
 from bastaix.reconcile.cluster import Refused
 from tests.unit.plugin.examples import ACTIVE, NOW, READY, body
 
@@ -26,6 +33,8 @@ class Server:
             raise self._refusals[path]
         if path == f"{MD}/smollm2":
             return body(conditions=READY, active=ACTIVE)
+        if path.endswith("/services/smollm2"):
+            raise ABSENT
         return {"items": [], "metadata": {}}
 
 
@@ -65,3 +74,57 @@ async def test_status_does_without_events_that_may_not_be_read() -> None:
     seen = await session(events=FORBIDDEN).look("smollm2", events=True)
     assert seen.events is None
     assert screen(seen, NOW)[-1] == "Events: you may not list events in this namespace"
+
+
+@asynccontextmanager
+async def behind_a_proxy(tmp_path: Path, *passed: str, instead: str) -> AsyncIterator[Session]:
+    """It lets requests through that begin so, and answers the others itself, with 200."""
+    there = body(conditions=READY, active=ACTIVE)
+    there["metadata"]["resourceVersion"] = "1"
+
+    async def answer(request: web.Request) -> web.Response:
+        if not f"{request.method} {request.path}".startswith(passed):
+            return web.Response(text=instead, content_type="text/html")
+        if request.path.endswith("/services/smollm2"):
+            return web.json_response({"kind": "Status", "reason": "NotFound"}, status=404)
+        is_one = request.path == f"{MD}/smollm2"
+        return web.json_response(there if is_one else {"items": [], "metadata": {}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        file = tmp_path / "kubeconfig"
+        address = str(server.make_url("")).rstrip("/")
+        context = {"cluster": "c", "user": "u", "namespace": "demo"}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": address}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "x", "context": context}],
+            "current-context": "x",
+        }
+        file.write_text(json.dumps(config))
+        async with opened(Where(kubeconfig=str(file))) as session:
+            yield session
+
+
+STRANGER = r"^what answers at http://\S+ is not the Kubernetes API, but perhaps a proxy.*: log in"
+
+
+@pytest.mark.parametrize("passed", [[], [f"GET {MD}"]], ids=["the object", "a list"])
+@pytest.mark.parametrize("instead", ["<html>Log in</html>", "", "[]", '{"login": "here"}'])
+async def test_a_proxy_that_grants_everything_itself_is_told(
+    passed: list[str], instead: str, tmp_path: Path
+) -> None:
+    async with behind_a_proxy(tmp_path, *passed, instead=instead) as session:
+        with pytest.raises(Trouble, match=STRANGER) as error:
+            await session.look("smollm2")
+    assert "\n" not in str(error.value)
+
+
+async def test_a_write_that_only_a_proxy_granted_is_not_promised(tmp_path: Path) -> None:
+    async with behind_a_proxy(tmp_path, "GET ", instead="<html>Log in</html>") as session:
+        assert (await session.look("smollm2")).name == "smollm2"
+        with pytest.raises(Trouble, match=STRANGER):
+            await session.ask("smollm2", lambda seen: Asking("retry@7", "it is tried"))
