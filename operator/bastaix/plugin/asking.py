@@ -91,9 +91,10 @@ def retry(seen: Seen) -> Asking:
             _text(seen, "retry"),
             f"the revision of the spec (generation {seen.generation}) is tried",
         )
-    failed = next(
-        (k for k in seen.kept if k.record.failed and k.record.generation == seen.generation), None
-    )
+    to = _asked_back(seen)
+    if to is not None:
+        return Asking(_text(seen, "retry"), _given_up(seen, to))
+    failed = next((each for each in _failed(seen) if not _was_return(each)), None)
     if failed is None:
         hint = ""
         if seen.condition(conditions.STALLED):
@@ -108,6 +109,17 @@ def retry(seen: Seen) -> Asking:
         f"revision {failed.hash} (commit {short(failed.revision.commit)}) is tried again;"
         f" it failed at {failed.record.at}: {failed.record.reason}",
     )
+
+
+def _given_up(seen: Seen, to: Kept) -> str:
+    """A retry is of the spec: it ends a return, whatever became of it."""
+    text = f"the rollback to revision {to.hash} is given up"
+    if to.record.failed and to.record.generation == seen.generation:
+        again = f"`kubectl bastaix rollback {seen.name} {to.hash}` tries that again"
+        text += f" (it failed at {to.record.at}: {to.record.reason}; {again})"
+    if seen.is_current and seen.condition(conditions.PROMOTED).get("status") == "True":
+        return f"{text}; revision {seen.active.get('revision')}, which is the spec's, stays active"
+    return f"{text}; the revision of the spec (generation {seen.generation}) is tried"
 
 
 def rollback(seen: Seen, given: str | None) -> Asking:
@@ -192,6 +204,29 @@ def _returning(seen: Seen) -> bool:
         return False
     kept = seen.of(candidate)
     return kept is not None and kept.record.promoted is not None
+
+
+def _failed(seen: Seen) -> list[Kept]:
+    """Under this spec, the newest first."""
+    return [k for k in seen.kept if k.record.failed and k.record.generation == seen.generation]
+
+
+def _was_return(failed: Kept) -> bool:
+    """It failed as what a rollback went to, not as what the spec asks for."""
+    request = failed.record.request or ""
+    is_unnamed = request.startswith("rollback@") and failed.record.promoted is not None
+    return is_unnamed or request.startswith(f"rollback:{failed.hash}@")
+
+
+def _asked_back(seen: Seen) -> Kept | None:
+    """What a rollback that is in force goes to, or has failed to go to."""
+    request = seen.request
+    if request is None or request.verb != "rollback":
+        return None
+    if request.revision is not None:
+        return seen.of(request.revision)
+    ended = (k for k in _failed(seen) if _was_return(k) and k.record.request == request.text)
+    return next(ended, None)
 
 
 def _approved(seen: Seen, candidate: str | None) -> bool:

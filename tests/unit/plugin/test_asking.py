@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.unit.plugin.examples import (
     READY,
     READY_SEEN,
     body,
+    condition,
     failed,
     going,
     seen,
@@ -54,6 +56,19 @@ RETURNING = seen(
         spec=PAUSING,
     )
 )
+RETURN_FAILED = {**FAILED, **PROMOTED_BEFORE, "outcome": "Failed", "request": f"rollback:{OLD}@7"}
+
+
+def return_failed(
+    *, of_spec: bool, request: str = f"rollback:{OLD}@7", bad: dict[str, Any] | None = None
+) -> Seen:
+    """A rollback to the oldest was asked for, and failed; is the active one the spec's?"""
+    promoted = condition("Promoted", str(of_spec), "Promoted", "", "2026-01-02T11:55:00Z")
+    conditions = [*going("EvaluationFailed", "pass rate 0.71", "Stalled"), promoted]
+    given = body(conditions=conditions, active=ACTIVE, request=request)
+    return seen(given, bad=bad, old=RETURN_FAILED)
+
+
 ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
 
 
@@ -68,6 +83,8 @@ ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
         (pause, trial("LoadingModel", observed=6), "pause@7"),
         (retry, failed(), "retry@7"),
         (retry, ROLLED_BACK, "retry@7"),
+        (retry, RETURNING, "retry@7"),
+        (retry, return_failed(of_spec=False), "retry@7"),
         (back, READY_SEEN, f"rollback:{OLD}@7"),
         (back, trial("Evaluating"), f"rollback:{GOOD}@7"),
         (back, trial("Held"), f"rollback:{GOOD}@7"),
@@ -113,6 +130,11 @@ def test_what_makes_sense_is_written(
             "a retry would find the same, so change the spec",
         ),
         (retry, failed(request="retry@7"), "revision 77aa01bc is being tried again already"),
+        (
+            retry,
+            return_failed(of_spec=True, request="pause@7"),
+            "no revision of this spec has failed: revision 9f0c2d1a is active",
+        ),
         (to(GOOD), READY_SEEN, "revision 9f0c2d1a is the active one already"),
         (to(BAD), READY_SEEN, "revision 77aa01bc was never promoted, so it cannot be returned to"),
         (back, ONLY_ONE, "there is none to return to"),
@@ -198,6 +220,32 @@ def test_without_a_name_rollback_goes_to_what_was_promoted_last_and_did_not_fail
 )
 def test_it_is_said_what_will_happen(asked: Asking, promise: str) -> None:
     assert asked.promise == promise
+
+
+@pytest.mark.parametrize("bad", [None, FAILED])
+def test_a_retry_after_a_return_that_failed_goes_to_the_spec(bad: dict[str, Any] | None) -> None:
+    promise = retry(return_failed(of_spec=False, bad=bad)).promise
+    assert promise == (
+        "the rollback to revision 9f1e0000 is given up (it failed at 2025-12-30T12:00:00Z:"
+        " EvaluationFailed; `kubectl bastaix rollback smollm2 9f1e0000` tries that again);"
+        " the revision of the spec (generation 7) is tried"
+    )
+    stays = retry(return_failed(of_spec=True, bad=bad)).promise
+    assert stays.endswith("; revision 9f0c2d1a, which is the spec's, stays active")
+
+
+def test_a_retry_ends_a_return_that_is_under_way() -> None:
+    assert retry(RETURNING).promise == (
+        "the rollback to revision 9f1e0000 is given up;"
+        " the revision of the spec (generation 7) is tried"
+    )
+
+
+def test_a_rollback_to_what_is_not_kept_any_more_is_none() -> None:
+    record = {**FAILED, "request": "rollback:deadbeef@7"}
+    assert "revision 77aa01bc (commit 0b1c2d3e4f50) is tried again" in (
+        retry(failed("rollback:deadbeef@7", record)).promise
+    )
 
 
 @pytest.mark.parametrize(

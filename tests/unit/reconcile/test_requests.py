@@ -83,6 +83,26 @@ def test_a_rollback_that_is_asked_for_brings_the_last_promoted_revision_back() -
     assert len(there(stage) - {a, b}) == 1, "another spec goes on"
 
 
+def test_a_retry_after_a_return_that_failed_goes_to_what_the_spec_asks_for() -> None:
+    stage, a, b = promoted()
+    stage.clock.forward(60)
+    stage.run()
+    stage.take_down()
+    ask_for(stage, f"rollback:{a.rpartition('-')[2]}@{generation(stage)}")
+    stage.run()
+    stage.bring_up(a)
+    stage.say(FAILED, a)
+    stage.run()
+    assert there(stage) == {b}
+    assert stage.ready["status"] == "False"
+    stage.take_down()
+    stage.clock.forward(60)
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.run()
+    assert there(stage) == {b}, "the return is not tried again"
+    assert stage.ready["status"] == "True"
+
+
 def test_during_the_drain_a_rollback_takes_no_start() -> None:
     stage, a, _ = promoted()
     ask_for(stage, f"rollback:{a.rpartition('-')[2]}@{generation(stage)}")
