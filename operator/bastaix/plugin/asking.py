@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bastaix.api import conditions, reasons
 from bastaix.api.names import REQUEST_ANNOTATION
 from bastaix.api.rollout import Verb
+from bastaix.plugin import returns
 from bastaix.plugin.screen import HELD
 from bastaix.plugin.seen import Kept, Seen, meant, short
 
@@ -93,7 +94,7 @@ def retry(seen: Seen) -> Asking:
         )
     to = _asked_back(seen)
     if to is not None:
-        return Asking(_text(seen, "retry"), _given_up(seen, to))
+        return Asking(_text(seen, "retry"), returns.given_up(seen, to))
     failed = next((each for each in _failed(seen) if not _was_return(each)), None)
     if failed is None:
         hint = ""
@@ -111,17 +112,6 @@ def retry(seen: Seen) -> Asking:
     )
 
 
-def _given_up(seen: Seen, to: Kept) -> str:
-    """A retry is of the spec: it ends a return, whatever became of it."""
-    text = f"the rollback to revision {to.hash} is given up"
-    if to.record.failed and to.record.generation == seen.generation:
-        again = f"`kubectl bastaix rollback {seen.name} {to.hash}` tries that again"
-        text += f" (it failed at {to.record.at}: {to.record.reason}; {again})"
-    if seen.is_current and seen.condition(conditions.PROMOTED).get("status") == "True":
-        return f"{text}; revision {seen.active.get('revision')}, which is the spec's, stays active"
-    return f"{text}; the revision of the spec (generation {seen.generation}) is tried"
-
-
 def rollback(seen: Seen, given: str | None) -> Asking:
     _refuse_idle(seen)
     active, candidate = seen.active.get("revision"), _candidate(seen)
@@ -135,25 +125,7 @@ def rollback(seen: Seen, given: str | None) -> Asking:
             f"revision {to.hash} was never promoted, so it cannot be returned to;"
             f" these were: {_promoted_names(seen)}"
         )
-    return Asking(_text(seen, "rollback", to.hash), _returned(seen, to))
-
-
-def _returned(seen: Seen, to: Kept) -> str:
-    active = seen.active.get("revision")
-    until = "until the spec changes, or `kubectl bastaix retry`"
-    if to.hash == active:
-        candidate = seen.candidate.get("revision")
-        return f"candidate {candidate} is given up and revision {active} stays active, {until}"
-    parts = [f"revision {to.hash} (commit {short(to.revision.commit)}) becomes active again"]
-    if active is not None:
-        strategy = seen.rollout.get("strategy")
-        is_recreated = strategy == "Recreate" or (strategy == "Auto" and to.record.recreate)
-        cost = "goes first, and nothing serves meanwhile" if is_recreated else "serves until then"
-        parts.append(f"once it answers; revision {active} {cost}")
-    text = f"{' '.join(parts)}; it stays {until}"
-    if to.record.failed:
-        text += f". It failed when it was tried last: {to.record.reason} at {to.record.at}"
-    return text
+    return Asking(_text(seen, "rollback", to.hash), returns.promised(seen, to))
 
 
 def _last(seen: Seen) -> Kept:

@@ -231,7 +231,7 @@ def test_a_retry_after_a_return_that_failed_goes_to_the_spec(bad: dict[str, Any]
         " the revision of the spec (generation 7) is tried"
     )
     stays = retry(return_failed(of_spec=True, bad=bad)).promise
-    assert stays.endswith("; revision 9f0c2d1a, which is the spec's, stays active")
+    assert stays.endswith("; revision 9f0c2d1a stays active, as the spec asks for")
 
 
 def test_a_retry_ends_a_return_that_is_under_way() -> None:
@@ -249,16 +249,58 @@ def test_a_rollback_to_what_is_not_kept_any_more_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "had_no_room", "is_cost"),
+    ("strategy", "had_no_room", "cost"),
     [
-        ("Recreate", False, True),
-        ("Auto", True, True),
-        ("Auto", False, False),
-        ("BlueGreen", True, False),
+        ("Recreate", False, "goes first, and nothing serves meanwhile"),
+        ("Auto", True, "goes first, and nothing serves meanwhile"),
+        ("Auto", False, "serves until then, or goes first where there is no room for both"),
+        ("BlueGreen", True, "serves until then"),
     ],
 )
-def test_the_cost_of_recreate_is_said(strategy: str, had_no_room: bool, is_cost: bool) -> None:
+def test_the_cost_of_recreate_is_said(strategy: str, had_no_room: bool, cost: str) -> None:
     spec = {"rollout": {"strategy": strategy}}
     old = {**PROMOTED_BEFORE, "recreate": had_no_room}
     promise = back(seen(body(conditions=READY, active=ACTIVE, spec=spec), old=old)).promise
-    assert ("revision 9f0c2d1a goes first, and nothing serves meanwhile" in promise) is is_cost
+    assert f"; revision 9f0c2d1a {cost}; it stays until" in promise
+
+
+def recreating(strategy: str, *, serves: bool) -> Seen:
+    """The candidate found no room beside the active revision, which has made it, or is about to."""
+    said = going("LoadingModel", "it loads")
+    conditions = [said[0], {**said[1], "status": str(serves)}, *said[2:]]
+    candidate = {**CANDIDATE, "phase": "LoadingModel"}
+    spec = {"rollout": {"strategy": strategy}}
+    given = body(conditions=conditions, active=ACTIVE, candidate=candidate, spec=spec)
+    return seen(given, bad={"recreate": True})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "serves", "comes"),
+    [
+        ("Recreate", False, "starts anew, and nothing serves until it answers; it stays, until"),
+        ("Auto", False, "starts anew, and nothing serves until it answers; it stays, until"),
+        ("Recreate", True, "stays active, until"),
+        # beside a candidate that runs, an active one that does not answer is still there
+        ("BlueGreen", False, "stays active, until"),
+    ],
+)
+def test_giving_up_a_recreate_starts_what_has_made_room(
+    strategy: str, serves: bool, comes: str
+) -> None:
+    promise = back(recreating(strategy, serves=serves)).promise
+    assert promise.startswith(f"candidate 77aa01bc is given up and revision 9f0c2d1a {comes}")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "serves", "comes"),
+    [
+        ("Recreate", False, "has gone already, and nothing serves meanwhile"),
+        ("Recreate", True, "goes first, and nothing serves meanwhile"),
+        ("Auto", False, "starts anew beside it, and nothing serves until one answers"),
+    ],
+)
+def test_returning_further_back_from_a_recreate_tells_who_serves(
+    strategy: str, serves: bool, comes: str
+) -> None:
+    promise = to(OLD)(recreating(strategy, serves=serves)).promise
+    assert f"becomes active again once it answers; revision 9f0c2d1a {comes}; it stays" in promise

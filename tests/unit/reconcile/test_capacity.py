@@ -12,6 +12,7 @@ from tests.unit.reconcile.rollouts import (
     ask_for,
     generation,
     outcome,
+    promoted,
     serves,
     there,
     unplaced,
@@ -45,6 +46,27 @@ def test_auto_recreates_when_there_is_no_room_for_both() -> None:
     stage.run()
     assert stage.selected == b
     assert stage.ready["status"] == "True"
+
+
+def test_a_return_that_found_no_room_is_known_to_need_it_when_it_is_asked_for_again() -> None:
+    stage, a, b = promoted(spec__rollout={"strategy": "Auto", "capacityGraceSeconds": 60})
+    stage.clock.forward(60)
+    stage.run()
+    stage.take_down()
+    ask_for(stage, f"rollback@{generation(stage)}")
+    stage.run()
+    assert there(stage) == {a, b}
+    unplaced(stage, a)
+    stage.clock.forward(60)
+    stage.run()
+    assert there(stage) == {a}
+    ask_for(stage, f"rollback:{b.rpartition('-')[2]}@{generation(stage)}")
+    stage.run()
+    stage.take_down()
+    stage.run()
+    assert there(stage) == {b}
+    assert outcome(stage, a).promoted
+    assert outcome(stage, a).recreate
 
 
 @pytest.mark.parametrize(
