@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from jsonschema import exceptions, validators
@@ -21,7 +22,10 @@ from bastaix.evaluation.timelimit import TooSlow
 
 LONGEST_SEARCHED: Final = 64 * 1024
 """How many characters of an answer a pattern is tried on."""
+MAX_VALUES: Final = 2_000
+"""In a JSON schema."""
 
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _FINISH_REASONS: Final = ("stop", "length", "tool_calls", "function_call", "content_filter")
 
 
@@ -86,20 +90,51 @@ def _seconds(value: Any) -> float:
 
 
 def _validator(value: Any) -> Any:
-    if not isinstance(value, dict) or not isinstance(value.get("$schema", ""), str):
+    if not isinstance(value, dict):
         raise WrongAssertion("must be a JSON schema, an object")
-    kind = validators.validator_for(value, default=validators.Draft202012Validator)
+    if value.get("$schema", _DRAFT) not in (_DRAFT, f"{_DRAFT}#"):
+        raise WrongAssertion(f"must be of draft 2020-12: leave $schema out, or write {_DRAFT}")
+    if _is_large(value):
+        raise WrongAssertion(
+            f"must be a JSON schema of at most {MAX_VALUES:,} values, all that is in it counted:"
+            " shorten its enum, or take a pattern for it"
+        )
     try:
-        outside = next((ref for ref in _refs(value) if not ref.startswith("#")), None)
-        if outside is not None:
-            raise WrongAssertion(f"must not refer to {outside!r}: only $ref within itself, by #/…")
-        kind.check_schema(value)
+        validator, why = _checked(json.dumps(value))
     except RecursionError:
         raise WrongAssertion("is no JSON schema that can be judged by: it is too deep") from None
+    if why is not None:
+        raise WrongAssertion(why)
+    return validator
+
+
+def _is_large(schema: Any) -> bool:
+    """To check a schema takes time, for some keywords with the square of what they list."""
+    left, count = [schema], 0
+    while left and count <= MAX_VALUES:
+        each = left.pop()
+        count += 1
+        if isinstance(each, dict):
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    return count > MAX_VALUES
+
+
+@lru_cache(maxsize=256)
+def _checked(text: str) -> tuple[Any, str | None]:
+    """To judge by, or why not; once for a schema that many cases share."""
+    schema = json.loads(text)
+    outside = next((ref for ref in _refs(schema) if not ref.startswith("#")), None)
+    if outside is not None:
+        return None, f"must not refer to {outside!r}: only $ref within itself, by #/…"
+    kind = validators.Draft202012Validator
+    try:
+        kind.check_schema(schema)
     except exceptions.SchemaError as error:
-        raise WrongAssertion(f"is no JSON schema: {error.json_path}: {error.message}") from None
+        return None, f"is no JSON schema: {error.json_path}: {error.message}"
     # an empty registry: without one, jsonschema would fetch what is referred to
-    return kind(value, registry=Registry())
+    return kind(schema, registry=Registry()), None
 
 
 def _refs(schema: Any) -> list[str]:

@@ -1,5 +1,9 @@
 """Whether the gate's data set is in the code and can be used: known before a model is started."""
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final
 
@@ -17,7 +21,40 @@ def check(tree: Tree, checks: Checks) -> SourceFailure | None:
         return None
     if path not in tree:
         return SourceFailure(reasons.DATASET_NOT_FOUND, _not_there(tree, path))
-    return None if checks.own_evaluator else _read(path, tree[path])
+    if checks.own_evaluator:
+        return None
+    try:
+        with _interrupted():
+            return _read(path, tree[path])
+    except (_TooLong, MemoryError):
+        # of which the archive knows nothing
+        return SourceFailure(
+            reasons.DATASET_INVALID,
+            f"{path} takes more memory or processor time to read than there is for it: take fewer"
+            " cases, or fewer and smaller JSON schemas (one that is the same in many cases counts"
+            " once)",
+        )
+
+
+class _TooLong(Exception):
+    """The processor time of this process is used up, but for a second to say so."""
+
+
+@contextmanager
+def _interrupted() -> Iterator[None]:
+    """What would end the process ends what is done in it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGXCPU, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGXCPU, before)
 
 
 def _read(path: str, data: bytes) -> SourceFailure | None:

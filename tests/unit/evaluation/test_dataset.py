@@ -79,6 +79,15 @@ def asserting(type: str, value: Any) -> dict[str, Any]:
         (asserting("json_schema", "{}"), "must be a JSON schema, an object"),
         (asserting("json_schema", {"type": "text"}), "is no JSON schema"),
         (asserting("json_schema", {"pattern": "("}), "is no JSON schema: $.pattern"),
+        (
+            asserting("json_schema", {"$schema": "http://json-schema.org/draft-04/schema#"}),
+            "must be of draft 2020-12: leave $schema out, or write https://json-schema.org/",
+        ),
+        (asserting("json_schema", {"$schema": ["a"]}), "must be of draft 2020-12"),
+        (
+            asserting("json_schema", {"not": {"enum": [{"a": each} for each in range(100_000)]}}),
+            "must be a JSON schema of at most 2,000 values, all that is in it counted: shorten",
+        ),
         (asserting("json_schema", {"$ref": "http://a.invalid/b"}), "must not refer to 'http:"),
     ],
 )
@@ -103,6 +112,19 @@ def test_a_wrong_line_is_told_with_its_number(fields: dict[str, Any], said: str)
 def test_what_is_no_json_object_is_told(text: bytes, said: str) -> None:
     (told,) = complaints(text)
     assert said in told
+
+
+@pytest.mark.parametrize("sharp", ["", "#"])
+def test_a_schema_may_name_its_draft_and_list_what_an_answer_is_one_of(sharp: str) -> None:
+    draft = f"https://json-schema.org/draft/2020-12/schema{sharp}"
+    schema = {"$schema": draft, "enum": [f"label {number}" for number in range(1_500)]}
+    assert complaints(written(line(**asserting("json_schema", schema)))) == ()
+
+
+def test_a_schema_that_many_cases_share_is_checked_once() -> None:
+    given = asserting("json_schema", {"type": "object", "title": "of many"})
+    first, second = read(written(line("a", **given), line("b", **given)), "f").cases
+    assert first.assertions[0].value is second.assertions[0].value
 
 
 def test_ids_are_unique() -> None:

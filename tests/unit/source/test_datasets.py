@@ -1,6 +1,7 @@
 """Whether the gate's data set is in the code and can be used."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source.artifact import Checks, Selection
 from bastaix.source.failure import SourceFailure
 from bastaix.source.preflight import examine
-from bastaix.source.sandbox import open_folder
+from bastaix.source.sandbox import Limits, open_folder
 from tests.unit.bodies import body, with_field
 
 CASE = {"id": "italy", "prompt": "Rome?", "assert": [{"type": "contains", "value": "Rome"}]}
@@ -77,6 +78,23 @@ async def test_it_is_read_where_archives_are_opened(tmp_path: Any) -> None:
     with pytest.raises(SourceFailure, match="line 1: id must be") as caught:
         await open_folder(tmp_path, Selection(), checks)
     assert caught.value.reason.name == "DatasetInvalid"
+
+
+async def test_what_takes_too_long_is_the_data_set_and_not_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("def build(args): ...")
+    (tmp_path / "evals").mkdir()
+    (tmp_path / PATH).write_bytes(b"\n".join(map(with_its_own_schema, range(30))))
+    checks = Checks(import_path="app:build", dataset=PATH)
+    with pytest.raises(SourceFailure, match="fewer and smaller JSON schemas") as caught:
+        await open_folder(tmp_path, Selection(), checks, limits=Limits(cpu_seconds=2))
+    assert caught.value.reason.name == "DatasetInvalid"
+    assert caught.value.message.startswith(f"{PATH} takes more memory or processor time")
+
+
+def with_its_own_schema(number: int) -> bytes:
+    schema = {"title": str(number), "properties": {f"p{n}": {"type": "null"} for n in range(900)}}
+    wanted = [{"type": "json_schema", "value": schema}]
+    return json.dumps({**CASE, "id": str(number), "assert": wanted}).encode()
 
 
 def test_another_data_set_is_verified_anew_and_another_threshold_is_not() -> None:
