@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bastaix.api import names
+from bastaix.api.errors import Hindrance
 from bastaix.api.reasons import Reason
 
 Object = Mapping[str, Any]
@@ -45,6 +46,8 @@ class Observed:
     image: str | None = None
     """The operator's own, by which candidates are evaluated; None: nobody has said."""
     kuberay: Literal["present", "missing"] = "present"
+    refused: Mapping[str, Hindrance] = field(default_factory=dict)
+    """Revisions whose RayService the API server has just refused, and how."""
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)
     """The last answer that counts, of the active revision and of the candidate."""
 
@@ -76,7 +79,9 @@ class Observed:
         return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
 
     def rayservice_of(self, revision: str) -> Object | None:
-        return next((each for each in self.rayservices if revision_of(each) == revision), None)
+        """The one of a revision; one on its way out takes its Pods with it, whoever wants them."""
+        living = (each for each in self.rayservices if "deletionTimestamp" not in each["metadata"])
+        return next((each for each in living if revision_of(each) == revision), None)
 
     def raycluster_of(self, revision: str) -> Object | None:
         """The RayCluster that KubeRay made last for a revision: it copies our labels to it."""

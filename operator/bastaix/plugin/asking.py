@@ -68,7 +68,7 @@ def pause(seen: Seen) -> Asking:
         raise Senseless(f"revision {candidate} has failed and is held, off the traffic")
     if _returning(seen):
         raise Senseless(
-            f"revision {candidate} comes back as was asked for; a pause would undo that request"
+            f"revision {candidate} comes back as was asked for, and a return is not paused"
         )
     if seen.is_current and _will_pause(seen) and not _approved(seen, candidate):
         raise Senseless(
@@ -92,10 +92,10 @@ def retry(seen: Seen) -> Asking:
             _text(seen, "retry"),
             f"the revision of the spec (generation {seen.generation}) is tried",
         )
-    to = _asked_back(seen)
+    to = seen.returning_to
     if to is not None:
         return Asking(_text(seen, "retry"), returns.given_up(seen, to))
-    failed = next((each for each in _failed(seen) if not _was_return(each)), None)
+    failed = next(filter(seen.counts, seen.kept), None)
     if failed is None:
         hint = ""
         if seen.condition(conditions.STALLED):
@@ -171,34 +171,8 @@ def _candidate(seen: Seen) -> str | None:
 
 def _returning(seen: Seen) -> bool:
     """A rollback is under way."""
-    request, candidate = seen.request, _candidate(seen)
-    if request is None or request.verb != "rollback" or candidate is None:
-        return False
-    kept = seen.of(candidate)
-    return kept is not None and kept.record.promoted is not None
-
-
-def _failed(seen: Seen) -> list[Kept]:
-    """Under this spec, the newest first."""
-    return [k for k in seen.kept if k.record.failed and k.record.generation == seen.generation]
-
-
-def _was_return(failed: Kept) -> bool:
-    """It failed as what a rollback went to, not as what the spec asks for."""
-    request = failed.record.request or ""
-    is_unnamed = request.startswith("rollback@") and failed.record.promoted is not None
-    return is_unnamed or request.startswith(f"rollback:{failed.hash}@")
-
-
-def _asked_back(seen: Seen) -> Kept | None:
-    """What a rollback that is in force goes to, or has failed to go to."""
-    request = seen.request
-    if request is None or request.verb != "rollback":
-        return None
-    if request.revision is not None:
-        return seen.of(request.revision)
-    ended = (k for k in _failed(seen) if _was_return(k) and k.record.request == request.text)
-    return next(ended, None)
+    to = seen.returning_to
+    return to is not None and to.hash == _candidate(seen)
 
 
 def _approved(seen: Seen, candidate: str | None) -> bool:
@@ -227,7 +201,8 @@ def _text(seen: Seen, verb: Verb, revision: str | None = None) -> str:
     """Another text than any before it of this generation: only another one is another request."""
     metadata = seen.body["metadata"]
     before = (metadata.get("annotations") or {}).get(REQUEST_ANNOTATION, "")
-    texts = [before, *(each.record.request or "" for each in seen.kept)]
+    known = seen.asked.request if seen.asked else None
+    texts = [before, known or "", *(each.record.request or "" for each in seen.kept)]
     count = max(_count(text, verb, seen.generation) for text in texts)
     subject = f":{revision}" if revision else ""
     again = f".{count + 1}" if count else ""

@@ -25,7 +25,7 @@ def promised(seen: Seen, to: Kept) -> str:
 def given_up(seen: Seen, to: Kept) -> str:
     """A retry is of the spec: it ends a return, whatever became of it."""
     text = f"the rollback to revision {to.hash} is given up"
-    if to.record.failed and to.record.generation == seen.generation:
+    if seen.counts(to):
         again = f"`kubectl bastaix rollback {seen.name} {to.hash}` tries that again"
         text += f" (it failed at {to.record.at}: {to.record.reason}; {again})"
     if seen.is_current and seen.condition(conditions.PROMOTED).get("status") == "True":

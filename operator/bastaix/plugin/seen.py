@@ -12,7 +12,8 @@ from bastaix.api import conditions
 from bastaix.api import rollout as rollouts
 from bastaix.api.rollout import Request
 from bastaix.render.revision import Revision, from_controller_revision
-from bastaix.rollout import record
+from bastaix.rollout import asked, record
+from bastaix.rollout.asked import Asked
 from bastaix.rollout.record import Record
 
 Object = Mapping[str, Any]
@@ -43,6 +44,8 @@ class Seen:
     body: Object
     kept: tuple[Kept, ...] = ()
     """The newest first."""
+    asked: Asked | None = None
+    """What the operator has taken in of what is asked for; None: nothing yet."""
     events: tuple[Object, ...] | None = ()
     """The newest first; None: whoever asks may not read them."""
 
@@ -88,6 +91,19 @@ class Seen:
     def candidate(self) -> Object:
         return self.status.get("candidate") or {}
 
+    def counts(self, kept: Kept) -> bool:
+        """It has failed, and is not tried again for what is asked for now."""
+        return self.asked is not None and self.asked.counts(kept.record)
+
+    @property
+    def returning_to(self) -> Kept | None:
+        """What a rollback that is in force goes to, or has gone or failed to go to."""
+        request, known = self.request, self.asked.request if self.asked else None
+        is_new = request is not None and request.text != known
+        if request is not None and is_new and request.verb in ("rollback", "retry"):
+            return self.of(request.revision) if request.verb == "rollback" else None
+        return self.of(self.asked.rollback) if self.asked and self.asked.rollback else None
+
     def condition(self, type: str) -> Object:
         """Empty while nobody has said it."""
         return conditions.find_condition(self.status.get("conditions") or (), type) or {}
@@ -96,11 +112,17 @@ class Seen:
         return next((each for each in self.kept if each.hash == revision), None)
 
 
-def kept(
-    controller_revisions: Sequence[Object], service: Object | None, uid: str
+def gathered(body: Object, controller_revisions: Sequence[Object], service: Object | None) -> Seen:
+    """Of one ModelDeployment: another of the same name may have been there before it."""
+    uid = str(body["metadata"]["uid"])
+    service = service if service and _is_of(uid, service) else None
+    kept = _kept(controller_revisions, record.read(service), uid)
+    return Seen(body, kept, asked.current(body, service))
+
+
+def _kept(
+    controller_revisions: Sequence[Object], records: Mapping[str, Record], uid: str
 ) -> tuple[Kept, ...]:
-    """Those of one ModelDeployment: another of the same name may have been there before it."""
-    records = record.read(service if service and _is_of(uid, service) else None)
     ours = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
     found = (
         Kept(

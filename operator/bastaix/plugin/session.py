@@ -6,7 +6,7 @@ What keeps a user from an answer is told as a `Trouble`, in one line with what t
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -14,7 +14,7 @@ import aiohttp
 from bastaix.api import names
 from bastaix.kube.cluster import Client, NoCluster
 from bastaix.plugin.asking import Asking
-from bastaix.plugin.seen import Object, Seen, kept, newest_first
+from bastaix.plugin.seen import Object, Seen, gathered, newest_first
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, SERVICE, Kind
 
@@ -53,13 +53,13 @@ class Session:
         """The object, and with it what is asked for."""
         with self._told():
             body = await self._read(name)
-            seen = Seen(body)
+            look = Seen(body)
             if revisions:
                 labelled = {"labelSelector": f"{names.NAME_LABEL}={name}"}
                 found = await self._list(CONTROLLERREVISION, labelled)
                 service = await self._service(name)
-                seen = Seen(body, kept(found, service, str(body["metadata"]["uid"])))
-            return Seen(body, seen.kept, await self._events(name)) if events else seen
+                look = gathered(body, found, service)
+            return replace(look, events=await self._events(name)) if events else look
 
     async def ask(self, name: str, asking: Callable[[Seen], Asking]) -> Asking:
         """Write what is found to be sensible, unless the spec changes meanwhile.

@@ -23,7 +23,7 @@ from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
 from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
-from bastaix.rollout import replicas
+from bastaix.rollout import asked, replicas
 from bastaix.rollout.record import Record, written
 from bastaix.rollout.roles import Roles, made_at, moment, revision
 
@@ -34,8 +34,14 @@ KEPT_REVISIONS: Final = 10
 
 
 def keep(observed: Observed, roles: Roles) -> frozenset[str]:
-    """Who may hold Pods: without a trial that failed, which is to begin anew."""
-    candidate = roles.candidate
+    """Who may hold Pods: without a trial that failed, which is to begin anew.
+
+    The active one does not make room for what is refused.
+    """
+    candidate, active = roles.candidate, roles.active or ""
+    if candidate in observed.refused and observed.rayservice_of(active) is not None:
+        is_there = observed.rayservice_of(candidate or "") is not None
+        return (roles.keep if is_there else roles.keep - {candidate}) | {active}
     if candidate is None or not roles.record(candidate).failed:
         return roles.keep
     began, failed = made_at(observed, candidate), moment(roles.record(candidate).at)
@@ -56,7 +62,7 @@ def rayservices(
     steps: list[Manifest] = []
     for hash in sorted(kept, key=lambda each: each != roles.active):
         live = observed.rayservice_of(hash)
-        if live is not None or hash in starting:
+        if hash not in observed.refused and (live is not None or hash in starting):
             steps += _applied(_intent(md, observed, roles, hash), live, drifted, md)
     return tuple(steps)
 
@@ -82,7 +88,8 @@ def stable_service(
     """It is there from the first revision on, before it leads anywhere."""
     if observed.service is None and roles.wanted is None:
         return ()
-    intent = stamped(service(md, turn, written(records)))
+    kept = written(records), asked.written(roles.asked, records)
+    intent = stamped(service(md, turn, *kept))
     return _applied(intent, observed.service, service_drifted, md)
 
 

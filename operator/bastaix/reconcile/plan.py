@@ -14,7 +14,7 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.errors import Hindrance, Waiting
-from bastaix.api.reasons import Finding
+from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.reconcile import children
@@ -58,6 +58,10 @@ class Plan:
     """AT_ONCE: a step is taken here that another one follows."""
     said: Said | None = None
     """None: nothing but what is seen."""
+
+    @property
+    def removes_pods(self) -> bool:
+        return any(each["kind"] == "RayService" for each in self.deletes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ def plan(
         after=_soonest(move.after, due, _drained(roles, left, md, now)),
         said=said(observed, roles, move.verdict, left, now),
     )
-    return _hindered(steps, hindrance)
+    return _hindered(steps, _met(observed, roles, hindrance))
 
 
 def tell(
@@ -132,7 +136,7 @@ def tell(
         return None if md.spec.suspend else _hindered(Plan(), hindrance).said
     _, left, move = _look(md, observed, roles, now)
     word = said(observed, roles, move.verdict, left, now)
-    return _hindered(Plan(said=word), hindrance).said
+    return _hindered(Plan(said=word), _met(observed, roles, hindrance)).said
 
 
 def _look(
@@ -156,6 +160,9 @@ def _move(
     if roles.candidate is None or roles.waits:
         return _baked(md, observed, roles, stay, now)
     live = observed.rayservice_of(roles.candidate)
+    refused = observed.refused.get(roles.candidate)
+    if refused is not None and _is_room_in_vain(observed, roles):
+        return _failed(md, roles, stay, roles.candidate, "Failed", refused.finding, now)
     if live is None or roles.candidate not in kept:
         return stay
     record = known.get(roles.candidate, Record())
@@ -226,15 +233,18 @@ def _failed(
     finding: Finding,
     now: datetime,
 ) -> _Move:
-    failing = stay.records.get(revision, roles.record(revision)).failing(
+    request = md.request.text if md.request else None
+    before = stay.records.get(revision, roles.record(revision))
+    failing = before.failing(
         outcome,
         finding,
         generation=md.generation,
-        request=md.request.text if md.request else None,
+        request=request,
+        is_again=roles.asked.counts(before) and before.request == request,
         now=now,
     )
     return _noted(
-        stay, revision, failing, finding.reason, f"revision {revision}: {finding.message}"
+        stay, revision, failing, finding.reason, f"revision {revision}: {explained(finding)}"
     )
 
 
@@ -245,6 +255,14 @@ def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, 
         events=(Told(reason, note, good=False),),
         after=AT_ONCE,
     )
+
+
+def _is_room_in_vain(observed: Observed, roles: Roles) -> bool:
+    """What was active has gone for what is asked for, and that cannot come."""
+    if not roles.recreate or roles.candidate != roles.subject:
+        return False
+    parties = (each for each in (roles.active, roles.candidate) if each is not None)
+    return roles.active is not None and not any(map(observed.rayservice_of, parties))
 
 
 def _begins_anew(observed: Observed, roles: Roles) -> bool:
@@ -285,8 +303,14 @@ def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: dateti
     return min((each for each in waits if each > 0), default=None)
 
 
+def _met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:
+    """What is in the way: of making the revision of the spec, or of what is to run."""
+    parties = filter(None, (roles.candidate, roles.active))
+    return hindrance or next(filter(None, map(observed.refused.get, parties)), None)
+
+
 def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
-    """What keeps the revision of the spec from being made is said before all else."""
+    """What is in the way is said before all else."""
     if hindrance is None:
         return steps
     after = hindrance.after if isinstance(hindrance, Waiting) else None

@@ -24,11 +24,15 @@ class Turn:
     previous: str | None = None
 
 
-def service(md: ModelDeployment, turn: Turn, records: str | None) -> dict[str, Any]:
+def service(
+    md: ModelDeployment, turn: Turn, records: str | None, asked: str | None
+) -> dict[str, Any]:
+    """`records` and `asked` as `rollout` has written them down; None: there is nothing to say."""
     given = {
         names.SINCE_ANNOTATION: turn.since,
         names.PREVIOUS_ANNOTATION: turn.previous,
         names.RECORDS_ANNOTATION: records,
+        names.ASKED_ANNOTATION: asked,
     }
     annotations = {key: value for key, value in given.items() if value is not None}
     return {

@@ -9,7 +9,7 @@ written the way that Go writes it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
@@ -31,7 +31,7 @@ class Record:
     at: str | None = None
     """When the outcome was known; RFC 3339."""
     generation: int | None = None
-    """Of the ModelDeployment when it failed: another spec is another try."""
+    """Of the ModelDeployment when it failed (see `rollout.asked`)."""
     request: str | None = None
     """What was asked for when it failed: another request is another try."""
     failures: int = 0
@@ -62,9 +62,10 @@ class Record:
         *,
         generation: int,
         request: str | None,
+        is_again: bool,
         now: datetime,
     ) -> "Record":
-        again = self.failed and self.generation == generation and self.request == request
+        """`is_again`: the failure that is remembered counts, and nobody has asked since."""
         return replace(
             self,
             outcome=outcome,
@@ -73,7 +74,7 @@ class Record:
             at=timestamp(now),
             generation=generation,
             request=request,
-            failures=self.failures + 1 if again else 1,
+            failures=self.failures + 1 if is_again else 1,
             attempts=0,
         )
 
@@ -88,6 +89,7 @@ class Record:
             generation=None,
             request=None,
             attempts=0,
+            recreate=False,
         )
 
     def turned_to(self, since: str) -> "Record":
@@ -122,6 +124,15 @@ def written(records: Mapping[str, Record]) -> str | None:
     }
     kept = {hash: each for hash, each in given.items() if each}
     return json.dumps(kept, sort_keys=True, separators=(",", ":")) if kept else None
+
+
+def promoted(
+    records: Mapping[str, Record], without: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """When each revision was turned to that has not failed since."""
+    for hash, each in records.items():
+        if each.promoted is not None and not each.failed and hash != without:
+            yield each.promoted, hash
 
 
 def _read(given: Mapping[str, Any]) -> Record | None:

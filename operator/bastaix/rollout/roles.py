@@ -5,7 +5,7 @@ became of each. From this and the spec follows which one is wanted. Nothing is r
 elsewhere, so after a restart the same parts are given out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,8 +17,9 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, creation, revision_of
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.render.service import NO_REVISION, Turn
-from bastaix.rollout import record
-from bastaix.rollout.record import Record
+from bastaix.rollout import asked, record
+from bastaix.rollout.asked import Asked
+from bastaix.rollout.record import Record, promoted
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LAST_RETRY_SECONDS: Final = 600.0
@@ -31,6 +32,7 @@ class Roles:
     target: Revision | None
     """Of the spec; None while it cannot be made."""
     records: Mapping[str, Record]
+    asked: Asked
     turn: Turn
     """Where the stable Service leads."""
     subject: str | None
@@ -89,11 +91,15 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     kept = [revision_of(each) for each in observed.controller_revisions]
     records = {each: known.get(each, Record()) for each in kept if each is not None}
     turn = _turn(md, observed)
-    subject = _subject(md, turn, target, records)
-    failure = _failure(md, turn, subject, records)
+    goal = target.hash if target is not None else turn.revision
+    asks = asked.current(observed.md_body, observed.service)
+    asks = asked.taken_in(asks, md.request, records, leaving=goal)
+    subject = asks.rollback if asks.rollback in records else goal
+    failure = _failure(md, asks, turn, subject, records)
+    recreates = _recreates(md, records, subject, failure)
     good = _last_good(turn, subject, records)
     retry_at = _retry_at(md, failure) if failure is not None else None
-    if good is not None and _recreates(md, records, subject):
+    if good is not None and recreates:
         retry_at = None  # each try would take what serves away
     if failure is None or (retry_at is not None and retry_at <= now):
         wanted: str | None = subject
@@ -102,27 +108,37 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     before = _before(md, observed, turn, now)
     if before is not None and _is_spoilt(turn, records):
         wanted = before  # what is asked for comes after what serves
-    may_hold = md.spec.rollout.on_failure == "Hold" and not _recreates(md, records, subject)
+    may_hold = md.spec.rollout.on_failure == "Hold" and not recreates
     is_held = failure is not None and may_hold and wanted != subject
-    lives = wanted is not None and observed.rayservice_of(wanted) is not None
+    are_there = all(each and observed.rayservice_of(each) for each in (before, turn.revision))
     return Roles(
         target=target,
         records=records,
+        asked=asks,
         turn=turn,
         subject=subject,
         failure=failure,
         wanted=wanted,
-        recreate=_recreates(md, records, wanted) and not (before == wanted and lives),
+        recreate=_recreates(md, records, wanted, failure) and not (before == wanted and are_there),
         before=before,
         held=subject if is_held and observed.rayservice_of(subject or "") else None,
         retry_at=retry_at,
     )
 
 
-def _recreates(md: ModelDeployment, records: Mapping[str, Record], revision: str | None) -> bool:
-    """It cannot run beside the active one, by the user's word or for want of room."""
+def _recreates(
+    md: ModelDeployment,
+    records: Mapping[str, Record],
+    revision: str | None,
+    failure: Record | None,
+) -> bool:
+    """It cannot run beside the active one, by the user's word or for want of room.
+
+    There may be room by now where a failure counts no more.
+    """
     strategy, known = md.spec.rollout.strategy, records.get(revision or "", Record())
-    return strategy == "Recreate" or (strategy == "Auto" and known.recreate)
+    had_no_room = known.recreate and (not known.failed or failure is not None)
+    return strategy == "Recreate" or (strategy == "Auto" and had_no_room)
 
 
 def _turn(md: ModelDeployment, observed: Observed) -> Turn:
@@ -178,30 +194,16 @@ def _is_known(observed: Observed, revision: str) -> bool:
     return observed.kept(revision) is not None or observed.rayservice_of(revision) is not None
 
 
-def _subject(
-    md: ModelDeployment,
-    turn: Turn,
-    target: Revision | None,
-    records: Mapping[str, Record],
-) -> str | None:
-    if target is None:
-        return turn.revision
-    if md.request is not None and md.request.verb == "rollback":
-        named = md.request.revision
-        if named in records:
-            return named
-        last = max(_promoted(records, without=target.hash), default=None)
-        if named is None and last is not None:
-            return last[1]
-    return target.hash
-
-
 def _failure(
-    md: ModelDeployment, turn: Turn, subject: str | None, records: Mapping[str, Record]
+    md: ModelDeployment,
+    asked: Asked,
+    turn: Turn,
+    subject: str | None,
+    records: Mapping[str, Record],
 ) -> Record | None:
-    """A failure counts for the spec and the request under which it happened."""
+    """A failure counts for what was asked when it happened."""
     found = records.get(subject or "")
-    if found is None or not found.failed or found.generation != md.generation:
+    if found is None or not asked.counts(found):
         return None
     if turn.revision == subject and found.promoted != turn.since:
         return None  # it is of a trial before the one that was passed
@@ -233,17 +235,8 @@ def _last_good(turn: Turn, subject: str | None, records: Mapping[str, Record]) -
         and not records.get(turn.previous, Record(outcome="Failed")).failed
     ):
         return turn.previous
-    last = max(_promoted(records, without=subject), default=None)
+    last = max(promoted(records, without=subject), default=None)
     return None if last is None else last[1]
-
-
-def _promoted(
-    records: Mapping[str, Record], without: str | None = None
-) -> Iterator[tuple[str, str]]:
-    """When each revision was turned to that has not failed since."""
-    for hash, each in records.items():
-        if each.promoted is not None and not each.failed and hash != without:
-            yield each.promoted, hash
 
 
 def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> str | None:

@@ -6,6 +6,7 @@ they date does, so a status is written only when it says something new.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from bastaix.observe.observed import Object, Observed, creation
 from bastaix.observe.phases import phase
 from bastaix.rollout import replicas
 from bastaix.rollout.asks import is_settling
+from bastaix.rollout.record import Record
 from bastaix.rollout.roles import Roles
 from bastaix.rollout.story import Said
 
@@ -190,11 +192,22 @@ def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:
                 "evaluation": each.evaluation,
             }
         )
-        for hash, each in roles.records.items()
+        for hash, each in _told(roles).items()
         if each.outcome is not None
     ]
     ended.sort(key=lambda each: (str(each["at"]), each["revision"] == roles.active), reverse=True)
     return ended[:HISTORY]
+
+
+def _told(roles: Roles) -> Mapping[str, Record]:
+    """With the word on what was left because somebody asked for another one."""
+    left, to = roles.target.hash if roles.target else "", roles.asked.rollback
+    known = roles.record(left)
+    if to is None or to != roles.active or left == to or known.outcome != "Promoted":
+        return roles.records
+    why = reasons.ROLLED_BACK.name
+    told = replace(known, outcome="RolledBack", reason=why, at=roles.turn.since)
+    return {**roles.records, left: told}
 
 
 def _commit(observed: Observed, revision: str) -> str | None:

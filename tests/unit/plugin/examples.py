@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from bastaix.plugin.seen import Seen, kept
+from bastaix.plugin.seen import Seen, gathered
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 UID = "uid-1"
@@ -145,7 +145,7 @@ def seen(
 ) -> Seen:
     """With the three revisions; `bad` and `old` are the records of the newest and the oldest."""
     records = {OLD: PROMOTED_BEFORE if old is None else old, BAD: bad or {}, GOOD: PROMOTED}
-    return Seen(body, kept(REVISIONS, service(records), UID))
+    return gathered(body, REVISIONS, service(records))
 
 
 READY_SEEN = seen(body(conditions=READY, active=ACTIVE))

@@ -1,6 +1,7 @@
 """Which requests make sense when, what is written for them, and what is promised."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from bastaix.plugin.asking import Asking, Senseless, pause, promote, retry, rollback
 from bastaix.plugin.seen import Seen, Unclear
+from bastaix.rollout import asked
 from tests.unit.plugin.examples import (
     ACTIVE,
     BAD,
@@ -69,6 +71,13 @@ def return_failed(
     return seen(given, bad=bad, old=RETURN_FAILED)
 
 
+TAKEN_IN = replace(asked.current(RETURNING.body, None), rollback=OLD, request=f"rollback:{OLD}@7")
+OVERWRITTEN = replace(
+    seen({**RETURNING.body, "metadata": {**RETURNING.body["metadata"], "annotations": {}}}),
+    asked=TAKEN_IN,
+)
+"""The rollback is in force, whatever has become of the annotation."""
+
 ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
 
 
@@ -85,6 +94,7 @@ ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
         (retry, ROLLED_BACK, "retry@7"),
         (retry, RETURNING, "retry@7"),
         (retry, return_failed(of_spec=False), "retry@7"),
+        (retry, OVERWRITTEN, "retry@7"),
         (back, READY_SEEN, f"rollback:{OLD}@7"),
         (back, trial("Evaluating"), f"rollback:{GOOD}@7"),
         (back, trial("Held"), f"rollback:{GOOD}@7"),
@@ -111,6 +121,7 @@ def test_what_makes_sense_is_written(
         (promote, trial("Evaluating"), "gets the traffic by itself when it has passed the gate"),
         (promote, FIRST, "gets the traffic by itself"),
         (promote, RETURNING, "a return needs no promotion"),
+        (to(OLD), OVERWRITTEN, "revision 9f1e0000 comes back already"),
         (
             promote,
             trial("Evaluating", spec=PAUSING, request=f"promote:{BAD}@7"),
@@ -121,7 +132,7 @@ def test_what_makes_sense_is_written(
         (pause, trial("Held"), "has failed and is held, off the traffic"),
         (pause, trial("Evaluating", request="pause@7"), "paused already; `kubectl bastaix promote"),
         (pause, trial("Evaluating", spec=PAUSING), "paused already"),
-        (pause, RETURNING, "a pause would undo that request"),
+        (pause, RETURNING, "as was asked for, and a return is not paused"),
         (retry, READY_SEEN, "nothing failed: revision 9f0c2d1a is active, Ready is True"),
         (retry, trial("LoadingModel"), "no revision of this spec has failed: revision 9f0c2d1a"),
         (
@@ -130,11 +141,6 @@ def test_what_makes_sense_is_written(
             "a retry would find the same, so change the spec",
         ),
         (retry, failed(request="retry@7"), "revision 77aa01bc is being tried again already"),
-        (
-            retry,
-            return_failed(of_spec=True, request="pause@7"),
-            "no revision of this spec has failed: revision 9f0c2d1a is active",
-        ),
         (to(GOOD), READY_SEEN, "revision 9f0c2d1a is the active one already"),
         (to(BAD), READY_SEEN, "revision 77aa01bc was never promoted, so it cannot be returned to"),
         (back, ONLY_ONE, "there is none to return to"),

@@ -4,7 +4,7 @@ import pytest
 
 from bastaix.plugin.difference import difference
 from bastaix.plugin.history import history
-from bastaix.plugin.seen import Kept, Unclear, age, happened, kept, meant, newest_first
+from bastaix.plugin.seen import Kept, Unclear, age, gathered, happened, meant, newest_first
 from bastaix.rollout.record import Record
 from tests.unit.plugin.examples import (
     BAD,
@@ -12,9 +12,10 @@ from tests.unit.plugin.examples import (
     GOOD,
     NOW,
     OLD,
+    READY,
     READY_SEEN,
     REVISIONS,
-    UID,
+    body,
     event,
     failed,
     service,
@@ -41,8 +42,10 @@ def test_what_is_of_an_object_that_had_the_name_before_is_not_shown() -> None:
     theirs = [{"uid": "another uid"}]
     records = service({GOOD: FAILED})
     records["metadata"]["ownerReferences"] = theirs
-    assert kept(REVISIONS, None, "another uid") == ()
-    assert [each.record for each in kept(REVISIONS, records, UID)] == [Record()] * 3
+    ours = body(conditions=READY)
+    assert [each.record for each in gathered(ours, REVISIONS, records).kept] == [Record()] * 3
+    ours["metadata"]["uid"] = "another uid"
+    assert gathered(ours, REVISIONS, None).kept == ()
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,12 @@ class Stage:
     def ready(self) -> dict[str, Any]:
         return self.condition("Ready")
 
+    @property
+    def status(self) -> dict[str, Any]:
+        return status_of(self.cluster, NAME)
+
     def condition(self, type: str) -> dict[str, Any]:
-        conditions = status_of(self.cluster, NAME)["conditions"]
+        conditions = self.status["conditions"]
         (found,) = [each for each in conditions if each["type"] == type]
         return dict(found)
 

@@ -182,7 +182,7 @@ def test_a_candidate_whose_rendering_is_not_seen_is_not_promoted() -> None:
     stage, _, b = evaluating()
     md = ModelDeployment.from_body(stage.cluster.body(MODELDEPLOYMENT, NAME))
     observed = Observed(
-        md_body={},
+        md_body=stage.cluster.body(MODELDEPLOYMENT, NAME),
         rayservices=tuple(stage.rayservices),
         service=stage.cluster.body(SERVICE, NAME),
         image=IMAGE,

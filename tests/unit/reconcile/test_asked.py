@@ -1,0 +1,209 @@
+"""What was asked for counts until something else is: failures and returns outlive an annotation."""
+
+from typing import Any
+
+import pytest
+
+from bastaix.reconcile.kinds import CONTROLLERREVISION
+from tests.unit.bodies import body
+from tests.unit.reconcile.rollouts import (
+    COMMIT,
+    FAILED,
+    B,
+    C,
+    ask_for,
+    generation,
+    outcome,
+    promoted,
+    there,
+    unplaced,
+    with_candidate,
+)
+from tests.unit.reconcile.stage import NAME, Stage
+
+SCALED = {"minReplicas": 2, "maxReplicas": 5}
+
+
+def withdrawn(**fields: Any) -> tuple[Stage, str, str]:
+    """B failed, and its Pods are gone."""
+    stage, a, b = with_candidate(**fields)
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    stage.run()
+    stage.take_down()
+    stage.clock.forward(60)
+    assert there(stage) == {a}
+    return stage, a, b
+
+
+def returned() -> tuple[Stage, str, str]:
+    """From B to A, as somebody asked."""
+    stage, a, b = promoted()
+    ask_for(stage, f"rollback@{generation(stage)}")
+    stage.run()
+    assert stage.selected == a
+    return stage, a, b
+
+
+def test_what_failed_is_not_tried_again_because_somebody_scales() -> None:
+    stage, a, _ = withdrawn()
+    for scaling in (SCALED, {"minReplicas": 1, "maxReplicas": 1}):
+        stage.set("spec.scaling", scaling)
+        stage.reconciler = stage.restarted()
+        stage.run()
+        assert there(stage) == {a}
+    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.condition("Stalled")["status"] == "True"
+
+
+def test_a_way_back_is_not_given_up_because_somebody_scales() -> None:
+    stage, a, _ = with_candidate(spec__rollout={"strategy": "Recreate"})
+    stage.take_down()
+    stage.run()
+    (b,) = there(stage)
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    assert there(stage) == {a}, "it is started again"
+    stage.set("spec.scaling", SCALED)
+    stage.run()
+    assert there(stage) == {a}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("spec.rollout", {"bakeSeconds": 61}), ("spec.app.check", {"path": "/x"})]
+)
+def test_what_failed_is_tried_again_when_anything_else_changes(field: str, value: Any) -> None:
+    stage, a, b = withdrawn()
+    stage.set(field, value)
+    stage.run()
+    assert there(stage) == {a, b}
+
+
+def test_what_failed_is_tried_again_when_the_spec_has_left_it_and_comes_back() -> None:
+    stage, a, b = withdrawn()
+    stage.set(COMMIT, body()["spec"]["source"]["git"]["commit"])
+    stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["status"] == "True"
+    stage.set(COMMIT, B)
+    stage.run()
+    assert there(stage) == {a, b}
+
+
+def test_what_found_no_room_once_runs_beside_the_active_one_first_when_it_is_tried_anew() -> None:
+    rollout = {"strategy": "Auto", "capacityGraceSeconds": 60, "progressDeadlineSeconds": 600}
+    stage, a, b = with_candidate(spec__rollout=rollout)
+    unplaced(stage, b)
+    stage.clock.forward(60)
+    stage.run()
+    assert there(stage) == {b}, "the active one makes room"
+    stage.take_down()
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    stage.bring_up(a)
+    stage.run()
+    assert there(stage) == {a}
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.clock.forward(60)
+    stage.run()
+    assert there(stage) == {a, b}
+    assert not outcome(stage, b).recreate
+
+
+@pytest.mark.parametrize("request_then", ["", "pause@{}", "promote@{}", "misspelt"])
+def test_a_return_outlives_the_annotation_that_asked_for_it(request_then: str) -> None:
+    stage, a, _ = returned()
+    ask_for(stage, request_then.format(generation(stage)))
+    stage.reconciler = stage.restarted()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    assert there(stage) == {a}
+    assert stage.ready["reason"] == "RolledBack"
+
+
+def test_a_return_outlives_a_change_of_scaling() -> None:
+    stage, a, _ = returned()
+    stage.set("spec.scaling", SCALED)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "RolledBack"
+
+
+def test_a_return_is_told_in_the_history() -> None:
+    stage, _, b = returned()
+    history = stage.status["history"]
+    (left,) = [each for each in history if b.endswith(each["revision"])]
+    assert (left["outcome"], left["reason"]) == ("RolledBack", "RolledBack")
+
+
+def test_a_retry_ends_a_return() -> None:
+    stage, _, b = returned()
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.run()
+    assert stage.selected == b, "it is still there"
+
+
+def test_another_commit_ends_a_return() -> None:
+    stage, a, b = returned()
+    stage.set(COMMIT, C)
+    stage.clock.forward(60)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    (c,) = there(stage) - {a}
+    assert c != b
+
+
+def test_a_return_without_a_name_does_not_slide_on_when_it_fails() -> None:
+    stage, a, b = promoted()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    stage.set(COMMIT, C)
+    stage.run()
+    (c,) = there(stage) - {b}
+    stage.bring_up(c)
+    stage.run()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    ask_for(stage, f"rollback@{generation(stage)}")
+    stage.run()
+    assert there(stage) == {b, c}
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    for _ in range(3):
+        stage.run()
+        stage.take_down()
+        stage.clock.forward(3600)
+    assert there(stage) == {c}, "and nobody goes on to the one before that"
+    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.condition("Stalled")["status"] == "True"
+    assert a not in there(stage)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_return_needs_no_verified_source(is_named: bool) -> None:
+    stage, a, _ = promoted()
+    stage.set(COMMIT, C, checked=False)
+    stage.run()
+    name = f":{a.rpartition('-')[2]}" if is_named else ""
+    ask_for(stage, f"rollback{name}@{generation(stage)}")
+    stage.run()
+    assert stage.selected == a
+    stage.verify()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    assert there(stage) == {a}, "it is asked for in the place of this very commit"
+    assert len(stage.listed(CONTROLLERREVISION)) == 3
+    assert stage.selected == f"{NAME[1]}-{a.rpartition('-')[2]}"
