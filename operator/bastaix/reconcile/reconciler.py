@@ -5,9 +5,9 @@ state is looked at, so it does not matter what woke it or how often. What to do 
 `plan` and `rollout`, what to say in `observe` and `rollout`; here is only the order of effects.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from bastaix.api import names, reasons
 from bastaix.api.conditions import READY, find_condition
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed
+from bastaix.observe.observed import Observed, revision_of
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -25,7 +25,8 @@ from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
-from bastaix.reconcile.plan import AT_ONCE, Plan, plan, tell
+from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
+from bastaix.reconcile.refusals import TRANSIENT, denied, explained
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -37,13 +38,8 @@ from bastaix.rollout.roles import Roles, roles
 from bastaix.rollout.status import ours, refused, status
 from bastaix.rollout.story import Said
 
-UNSUPPORTED_SECONDS: Final = 60.0
-TRANSIENT: Final = frozenset({409, 429})
-"""Of no interest to anybody: somebody was faster, or the API server has too much to do."""
 LOOKS: Final = 8
 """In a row, before others get their turn."""
-
-_AFFINITY: Final = re.compile(r"(?<=\.)affinity\.[^\s:,\"']+")
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,8 @@ class Goal:
 
     target: Revision | None = None
     hindrance: Hindrance | None = None
+    refused: Mapping[str, Hindrance] = field(default_factory=dict)
+    """Revisions whose RayService the API server does not take, and how; not asked again now."""
 
 
 class Reconciler:
@@ -105,36 +103,57 @@ class Reconciler:
 
     async def _pursue(self, md: ModelDeployment, body: Body, goal: Goal) -> float | None:
         """Look, decide, act, and again while one step makes the next one possible."""
+        events: tuple[Told, ...] = ()
         for _ in range(LOOKS):
             observed, parts = await self._observe(md, body, goal)
             steps = plan(md, observed, parts, goal.hindrance, self._now())
-            await self._take(md, body, steps)
+            if steps.removes_pods and not await self._is_current(md, observed):
+                continue
+            refused = await self._take(md, body, steps)
+            events += steps.events
+            if refused:  # what follows from it is decided anew
+                goal = replace(goal, refused={**goal.refused, **refused})
+                continue
             if not steps.asks and steps.after != AT_ONCE:
-                await self._tell(body, goal)
+                await self._tell(body, goal, events=events)
                 return steps.after
             if steps.asks:  # that an answer is awaited is told, as it may take its time
-                body = await self._tell(body, goal)
+                body = await self._tell(body, goal, events=events)
                 observed, parts = await self._observe(md, body, goal)
-                for ask in steps.asks:
-                    await self._answers.ask(md, observed, parts, ask)
+                # at the same time, as each of them may hang
+                questions = (self._answers.ask(md, observed, parts, ask) for ask in steps.asks)
+                await asyncio.gather(*questions)
         return AT_ONCE
 
-    async def _tell(self, body: Body, goal: Goal, said: Said | None = None) -> Body:
+    async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
+        """Whether the Service is as it was seen: by it is decided whose Pods may go."""
+        name = md.namespace, names.service_name(md.name)
+        live = await self._cluster.read(kinds.SERVICE, name, live=True)
+        versions = ((each or {"metadata": {}})["metadata"] for each in (live, observed.service))
+        return len({each.get("resourceVersion") for each in versions}) == 1
+
+    async def _tell(
+        self,
+        body: Body,
+        goal: Goal,
+        said: Said | None = None,
+        events: tuple[Told, ...] = (),
+    ) -> Body:
         """Report what is seen; gives the object as it is then, with the operator's status alone.
 
-        `said` is what cannot be seen: why a step could not be taken.
+        `said` is what cannot be seen: why a step could not be taken; `events` have been told.
         """
         md, now = ModelDeployment.from_body(body), self._now()
         observed, parts = await self._observe(md, body, goal)
         if said is None:
             said = tell(md, observed, parts, goal.hindrance, now)
         wanted = status(md, observed, parts, said, now)
-        await self._report(body, wanted)
+        await self._report(body, wanted, events)
         return {**body, "status": wanted}
 
     async def _deny(self, body: Body, goal: Goal, refusal: Refused) -> None:
         """Report a refusal: with what is seen, unless it was seeing that was refused."""
-        finding = _denied(refusal)
+        finding = denied(refusal)
         if not refusal.during:
             await self._report(body, refused(body, finding, self._now()))
         else:
@@ -168,6 +187,7 @@ class Reconciler:
             ),
             controller_revisions=await self._own(kinds.CONTROLLERREVISION, md),
             image=self._image,
+            refused=goal.refused,
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
         now = self._now()
@@ -179,17 +199,21 @@ class Reconciler:
         labelled = await self._cluster.owned(kind, (md.namespace, md.name))
         return tuple(each for each in labelled if owned(each, md.uid))
 
-    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> None:
-        for manifest in steps.rehearsals:
-            await self._apply(md, manifest, rehearsal=True)
+    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> Mapping[str, Hindrance]:
+        """Take the steps; gives the revisions whose RayService was refused.
+
+        After a rehearsal that is refused nothing is done, after a refusal all the rest is.
+        """
+        refused = await self._refusals(md, steps.rehearsals, rehearsal=True)
+        if refused:
+            return refused
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
         for child, operations in steps.patches:
             with during("patch", kinds.of(child)):
                 await self._cluster.patch(kinds.of(child), child, operations)
-        for manifest in steps.applies:
-            await self._apply(md, manifest)
+        refused = await self._refusals(md, steps.applies)
         for manifest in steps.creates:
             with during("create", kinds.of(manifest)):
                 demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
@@ -197,11 +221,26 @@ class Reconciler:
             await self._recorder.record(
                 body, reason=told.reason.name, note=shortened(told.note), good=told.good
             )
+        return refused
+
+    async def _refusals(
+        self, md: ModelDeployment, manifests: Sequence[Manifest], *, rehearsal: bool = False
+    ) -> Mapping[str, Hindrance]:
+        """Apply them; gives the revisions whose RayService was refused, and how."""
+        refused: dict[str, Hindrance] = {}
+        for manifest in manifests:
+            hindrance = await self._apply(md, manifest, rehearsal=rehearsal)
+            if hindrance is not None:
+                refused[str(revision_of(manifest))] = hindrance
+        return refused
 
     async def _apply(
         self, md: ModelDeployment, manifest: Manifest, *, rehearsal: bool = False
-    ) -> None:
-        """Apply what is ours: a stranger of the same name is not in the index, so ask for it."""
+    ) -> Hindrance | None:
+        """Apply what is ours: a stranger of the same name is not in the index, so ask for it.
+
+        Gives why a RayService was refused: that is no reason to leave everything else undone.
+        """
         kind = kinds.of(manifest)
         name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         if await self._cluster.read(kind, name) is None:
@@ -213,14 +252,20 @@ class Reconciler:
                 await self._cluster.apply(kind, manifest, rehearsal=rehearsal)
         except Refused as refusal:
             if rehearsal and "exceeded quota" in refusal.message:
-                return  # what is to go may be what takes the place
-            explained = _explained(kind, refusal)
-            if explained is None:
+                return None  # what is to go may be what takes the place
+            hindrance = explained(refusal) if kind == kinds.RAYSERVICE else None
+            if hindrance is None:
                 raise
-            raise explained from refusal
+            return hindrance
+        return None
 
-    async def _report(self, body: Body, wanted: dict[str, Any]) -> None:
-        """Write the status if it says something new, and tell a change of readiness."""
+    async def _report(
+        self, body: Body, wanted: dict[str, Any], events: tuple[Told, ...] = ()
+    ) -> None:
+        """Write the status if it says something new, and tell a change of readiness.
+
+        What `events` have told of is not told twice.
+        """
         name = body["metadata"]["namespace"], body["metadata"]["name"]
         ready = find_condition(wanted["conditions"], READY) or {}
         self._tally.standing(name, ready["status"] == "True", ready["reason"])
@@ -240,7 +285,8 @@ class Reconciler:
         }
         await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
         before = find_condition(old.get("conditions") or (), READY)
-        if before is not None and before["reason"] != ready["reason"]:
+        told = {each.reason.name for each in events}
+        if before is not None and ready["reason"] not in told | {before["reason"]}:
             good = reasons.BY_NAME[ready["reason"]].heals == "itself"
             await self._recorder.record(
                 body, reason=ready["reason"], note=ready["message"], good=good
@@ -251,25 +297,3 @@ def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
     """Our part, without the order of its conditions, which is a map to the API server."""
     part = ours(status)
     return {**part, "conditions": {each["type"]: each for each in part["conditions"]}}
-
-
-def _explained(kind: Kind, refusal: Refused) -> Hindrance | None:
-    """What it means that an object was refused, if that is known."""
-    if kind != kinds.RAYSERVICE:
-        return None
-    message = shortened(refusal.message)
-    if any(sign in refusal.message for sign in ("not declared in schema", "unknown field")):
-        # the one field of the spec whose inside is Kubernetes' and not in our CRD
-        users = _AFFINITY.search(refusal.message)
-        if users:
-            field = f"spec.runtime.{users[0]}"
-            return Stalled(reasons.INVALID_SPEC, f"Kubernetes has no field {field}")
-        return Waiting(reasons.KUBERAY_UNSUPPORTED, message, UNSUPPORTED_SECONDS)
-    if refusal.status in (400, 422):
-        return Stalled(reasons.RAYSERVICE_REFUSED, message)
-    return None
-
-
-def _denied(refusal: Refused) -> reasons.Finding:
-    what = refusal.during or "a read"
-    return reasons.Finding(reasons.API_REFUSED, shortened(f"{what} was refused: {refusal}"))

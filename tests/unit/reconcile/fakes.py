@@ -10,7 +10,7 @@ from bastaix.api import names
 from bastaix.api.v1alpha1 import Check
 from bastaix.reconcile.cluster import Address, Answer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, SERVICE, Kind
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -35,6 +35,8 @@ class FakeCluster:
     writes: list[str] = field(default_factory=list)
     refusal: Refused | None = None
     """What the next apply of a RayService is answered with."""
+    behind: Body | None = None
+    """A Service as it really is, of which the index has not heard yet."""
 
     def __post_init__(self) -> None:
         self._index = Index()
@@ -64,6 +66,9 @@ class FakeCluster:
         return found
 
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
+        if live and kind == SERVICE and self.behind is not None:
+            newer, self.behind = self.behind, None
+            self.put(kind, newer)
         return self._index.body(kind, name) or (self._strangers.get((kind, name)) if live else None)
 
     async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:

@@ -16,7 +16,7 @@ from bastaix.reconcile.kinds import (
     RAYSERVICE,
     SERVICE,
 )
-from bastaix.reconcile.reconciler import UNSUPPORTED_SECONDS
+from bastaix.reconcile.refusals import DENIED_SECONDS, UNSUPPORTED_SECONDS
 from bastaix.rollout.asks import (
     LONGEST_SECONDS,
     SETTLE_SECONDS,
@@ -228,17 +228,24 @@ def test_a_refused_rayservice_is_explained(
     assert refusal.message.split(":")[0] in stage.ready["message"]
 
 
-def test_a_refusal_that_nobody_understands_is_told_and_raised_for_the_queue() -> None:
+def test_a_refusal_that_nobody_understands_is_told_and_tried_again() -> None:
     stage = Stage()
     stage.cluster.refusal = Refused(403, "Forbidden", "no rayservices here " + "x" * 1000)
-    with pytest.raises(Refused):
-        stage.run()
+    assert stage.run() == DENIED_SECONDS
     assert stage.ready["reason"] == "ApiRefused"
     assert "apply RayService" in stage.ready["message"]
     assert "no rayservices here" in stage.ready["message"]
     assert len(stage.ready["message"]) < 500
     stage.run()
     assert stage.ready["reason"] == "StartingRay"
+
+
+def test_trouble_of_the_api_server_is_told_and_raised_for_the_queue() -> None:
+    stage = Stage()
+    stage.cluster.refusal = Refused(500, "InternalError", "etcdserver: request timed out")
+    with pytest.raises(Refused):
+        stage.run()
+    assert stage.ready["reason"] == "ApiRefused"
 
 
 def test_that_somebody_else_was_faster_is_told_to_nobody() -> None:
