@@ -16,6 +16,7 @@ from typing import Any
 
 FEW = 5  # errors of a kind that are worth telling
 LAST_EVENT = "data: [DONE]"
+PAUSE_SECONDS = 0.1  # less between two requests is no pause that a connection could be closed in
 
 
 class Outcome(Enum):
@@ -72,6 +73,7 @@ class Count:
     truncated: int = 0
     longest_gap: float = 0.0  # seconds without the end of a good answer, from begin to end
     errors: tuple[Failure, ...] = ()  # the first few
+    paused: int = 0  # began after a pause of their connection
 
     @property
     def lost(self) -> int:
@@ -82,8 +84,9 @@ class Count:
         return 100 * self.lost / self.total if self.total else 0.0
 
     def __str__(self) -> str:
+        after = f" ({self.paused} after a pause)" if self.paused else ""
         return (
-            f"{self.total} requests, {self.failed} failed, {self.truncated} truncated, "
+            f"{self.total} requests{after}, {self.failed} failed, {self.truncated} truncated, "
             f"longest gap {self.longest_gap:.2f} s"
         )
 
@@ -117,6 +120,7 @@ def total(counts: Iterable[Count]) -> Count:
         truncated=sum(count.truncated for count in listed),
         longest_gap=max((count.longest_gap for count in listed), default=0.0),
         errors=tuple(errors[:FEW]),
+        paused=sum(count.paused for count in listed),
     )
 
 
@@ -172,7 +176,13 @@ def _whole(body: str) -> tuple[Outcome, str]:
     return Outcome.ANSWERED, ""
 
 
-def count(found: Iterable[Hit], *, seconds: float) -> Count:
+def pauses(found: Iterable[Hit]) -> int:
+    """How many requests of one connection began after a pause."""
+    listed = sorted(found, key=lambda hit: hit.began)
+    return sum(later.began - hit.ended >= PAUSE_SECONDS for hit, later in pairwise(listed))
+
+
+def count(found: Iterable[Hit], *, seconds: float, paused: int = 0) -> Count:
     """The requests of one kind in `seconds` of traffic."""
     listed = sorted(found, key=lambda hit: hit.began)
     lost = [hit for hit in listed if hit.outcome is not Outcome.ANSWERED]
@@ -184,4 +194,5 @@ def count(found: Iterable[Hit], *, seconds: float) -> Count:
         truncated=sum(hit.outcome is Outcome.TRUNCATED for hit in lost),
         longest_gap=max(after - before for before, after in pairwise(marks)),
         errors=tuple(Failure(hit.began, f"{hit.outcome.value}: {hit.error}") for hit in lost[:FEW]),
+        paused=paused,
     )

@@ -38,6 +38,7 @@ APP = Path("serve_apps/echo")
 ROUNDS = 3
 RATE = 4.0  # requests a second over new connections, for streams and whole answers each
 SECONDS_PER_TOKEN = 0.1  # ten to an answer
+ANSWER_SECONDS = 1.5  # with what the machine adds while two revisions are on it
 DRAIN_SECONDS = BAKE_SECONDS = 30
 GOALS = {"answer_to_promoted": 2.0}
 START_TIMEOUT, END_TIMEOUT = 300.0, DRAIN_SECONDS + BAKE_SECONDS + 120.0
@@ -99,7 +100,10 @@ def rolled_out(commit: str, image: str, strategy: str, progress: Progress) -> Ro
 
         wait("what is there", stage.is_complete, 30)
         address = steps.address(NAME, NAMESPACE)
-        traffic = stack.enter_context(Traffic(address, MODEL_ID, rate=RATE, seconds=LOAD_SECONDS))
+        load = Traffic(
+            address, MODEL_ID, rate=RATE, seconds=LOAD_SECONDS, answer_seconds=ANSWER_SECONDS
+        )
+        traffic = stack.enter_context(load)
         applied = time.monotonic()
         apply(commit, image, strategy)
         wait("the candidate's Pods", stage.pods_came, END_TIMEOUT)
@@ -156,6 +160,7 @@ def figures(rollouts: list[Rollout], contrast: Rollout) -> list[Figure]:
     without = max(rollout.without_endpoint for rollout in rollouts)
     return [
         *lost,
+        Figure("after_a_pause", ours[0].paused, "requests"),
         Figure("longest_gap", ours[0].longest_gap, "s", baseline=theirs[0].longest_gap),
         Figure("without_endpoint", without, "s", baseline=contrast.without_endpoint),
         *(

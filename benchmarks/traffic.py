@@ -18,11 +18,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.outcomes import Connections, Count, Kind, Report, count, hits
+from benchmarks.outcomes import Connections, Count, Hit, Kind, Report, count, hits, pauses
 from cluster import programs
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -48,13 +49,14 @@ class Attack:
     options: tuple[str, ...]
 
 
-def attacks(kind: Kind, rate: float, pauses: Sequence[float]) -> list[Attack]:
-    """How a kind of traffic is made; `rate` is of new connections, `pauses` of those with idle."""
+def attacks(kind: Kind, rate: float, intervals: Sequence[float]) -> list[Attack]:
+    """How a kind of traffic is made; `rate` is of new connections, `intervals` are the seconds
+    from one request to the next over each that is idle between them."""
     match kind.connections:
         case Connections.NEW:
             return [Attack(kind, ("-keepalive=false", _rate(rate), "-max-workers=200"))]
         case Connections.IDLE:  # a process each: in one, the same connection would do all the work
-            return [Attack(kind, (_rate(1 / pause), *_workers(1))) for pause in pauses]
+            return [Attack(kind, (_rate(1 / each), *_workers(1))) for each in intervals]
         case Connections.BUSY:
             options = (_rate(BUSY_RATE), *_workers(BUSY_CONNECTIONS))
             return [Attack(kind, options)]
@@ -117,7 +119,9 @@ class Traffic:
     """Load on `<url>/v1/chat/completions`, from the first results of each kind to `stop`.
 
     `rate` is of requests a second over new connections, for streams and whole answers each;
-    `pauses` are the seconds between two requests of connections with idle moments, one each.
+    `pauses` are the seconds between an answer and the next request of connections with idle
+    moments, one each. vegeta counts from one request to the next, so it has to be told what an
+    answer takes, `answer_seconds`; whether they did pause is counted.
     `seconds` ends the load by itself, should nobody stop it; then `stop` says that it was short.
     """
 
@@ -127,6 +131,7 @@ class Traffic:
     seconds: float = 600.0
     request_seconds: float = REQUEST_SECONDS
     pauses: tuple[float, ...] = PAUSES
+    answer_seconds: float = 0.0
     kinds: tuple[Kind, ...] = KINDS
     _stack: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
     _running: list[_Running] = field(default_factory=list, init=False, repr=False)
@@ -139,8 +144,9 @@ class Traffic:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             (folder / "targets").write_text(f"POST {self.url}/v1/chat/completions\n")
             self._began = datetime.now(UTC)
+            intervals = [self.answer_seconds + pause for pause in self.pauses]
             for kind in self.kinds:
-                for attack in attacks(kind, self.rate, self.pauses):
+                for attack in attacks(kind, self.rate, intervals):
                     self._start(vegeta, attack, folder)
             self._await_results()
             self._stack = self._stack.pop_all()
@@ -215,16 +221,17 @@ class Traffic:
         vegeta = programs.path("vegeta")
         for kind in self.kinds:
             found = [
-                hit
+                [hit for hit in self._hits(vegeta, one) if hit.began < seconds]
                 for one in self._running
                 if one.attack.kind == kind
-                for hit in hits(
-                    programs.run(vegeta, "encode", "-to=json", one.results).splitlines(),
-                    streaming=kind.streaming,
-                    began=self._began,
-                )
             ]
-            yield kind, count((hit for hit in found if hit.began < seconds), seconds=seconds)
+            # of the others, several connections are in one
+            paused = sum(map(pauses, found)) if kind.connections is Connections.IDLE else 0
+            yield kind, count(chain.from_iterable(found), seconds=seconds, paused=paused)
+
+    def _hits(self, vegeta: Path, one: _Running) -> Iterator[Hit]:
+        lines = programs.run(vegeta, "encode", "-to=json", one.results).splitlines()
+        return hits(lines, streaming=one.attack.kind.streaming, began=self._began)
 
 
 def _environment() -> dict[str, str]:

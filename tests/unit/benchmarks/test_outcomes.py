@@ -17,6 +17,8 @@ from benchmarks.outcomes import (
     count,
     hits,
     judged,
+    pauses,
+    total,
 )
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -146,3 +148,11 @@ def test_a_report_adds_up_the_kinds_that_are_asked_for() -> None:
     assert [each.text for each in report.of(*Connections).errors] == ["a", "b"]
     assert "new/streaming: 10 requests, 1 failed, 2 truncated, longest gap 0.50 s" in report.lines()
     assert report.of().lost_percent == 0
+
+
+def test_counts_the_requests_that_came_after_a_pause() -> None:
+    paused, at_once = Hit(1.5, 2.5, ANSWERED), Hit(2.51, 3.5, ANSWERED)
+    assert pauses([at_once, Hit(0, 1, ANSWERED), paused]) == 1
+    counted = count([paused], seconds=9, paused=1)
+    assert total([counted, counted]).paused == 2
+    assert "2 requests (2 after a pause)" in str(total([counted, counted]))
