@@ -67,9 +67,9 @@ test: lint test-unit test-api test-e2e ## Every tier
 
 # What of the Serve apps can be checked without Ray.
 PURE_SERVE_APPS := $(addprefix serve_apps/, \
-	$(addprefix echo/,arguments.py answers.py closing.py settings.py) \
+	$(addprefix echo/,arguments.py answers.py settings.py) \
 	$(addprefix vllm_openai/,arguments.py rules.py) \
-	$(addprefix topics/,arguments.py closing.py rules.py topics.py))
+	$(addprefix topics/,arguments.py rules.py topics.py))
 
 lint: venv ## ruff, mypy --strict, import-linter, helm lint
 	@$(PYTHON) -m ruff check .

@@ -24,7 +24,6 @@ from answers import (
     question,
 )
 from arguments import refuse, unknown_keys
-from closing import Closing
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from ray import serve
@@ -34,7 +33,6 @@ from settings import Settings, known_keys, read, wrong_values
 from starlette.exceptions import HTTPException
 
 api = FastAPI(openapi_url=None)
-api.add_middleware(Closing)
 
 
 @api.exception_handler(Refused)

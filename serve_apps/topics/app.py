@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from arguments import Known, refuse, unknown_keys
-from ingress import ENDPOINTS, TopicsIngress, web_app
+from ingress import ENDPOINTS, TopicsIngress
 from pydantic import BaseModel, ValidationError
 from ray import serve
 from ray.llm._internal.common.dict_utils import maybe_apply_llm_deployment_config_defaults
@@ -40,7 +40,7 @@ def build(arguments: dict) -> serve.Application:
         TopicsIngress.get_deployment_options([config]),
         arguments.get("ingress_deployment_config", {}),
     )
-    ingress = make_fastapi_ingress(TopicsIngress, endpoint_map=ENDPOINTS, app=web_app())
+    ingress = make_fastapi_ingress(TopicsIngress, endpoint_map=ENDPOINTS)
     return serve.deployment(ingress, **options).bind(
         llm_deployments={name: build_llm_deployment(config)},
         model_cards={name: to_model_metadata(name, config)},

@@ -7,10 +7,8 @@ errors of the engine, the same routing and the same series. What is asked stands
 import json
 from typing import Any
 
-from closing import Closing
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from ray.llm._internal.serve.core.ingress.ingress import init
 from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest
 from topics import Limits, Refused, answer, completion, question
@@ -22,13 +20,6 @@ ENDPOINTS = {
     "models": lambda app: app.get("/v1/models"),
     "model_data": lambda app: app.get("/v1/models/{model:path}"),
 }
-
-
-def web_app() -> FastAPI:
-    """Ray's own, with its exception handling and series, and closing when the Pod is to end."""
-    app = init()
-    app.add_middleware(Closing)
-    return app
 
 
 class TopicsIngress(OpenAiIngress):

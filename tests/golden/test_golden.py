@@ -14,6 +14,7 @@ import yaml
 
 from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.render import proxy
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import revision
 from bastaix.render.serve_config import deployment_name
@@ -33,6 +34,8 @@ class Readable(yaml.SafeDumper):
 
 
 def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    if value in proxy.annotations().values():  # a file of its own, the same in each Pod
+        value = f"the text of {proxy.MODULE}.py"
     style = "|" if "\n" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 

@@ -101,7 +101,13 @@ def until(answer: Callable[[], bool], *, seconds: float, what: str) -> None:
 
 @contextmanager
 def serving(
-    python: str, app: str, arguments: Mapping[str, Any], *, model: str, seconds: float
+    python: str,
+    app: str,
+    arguments: Mapping[str, Any],
+    *,
+    model: str,
+    seconds: float,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """`serve run config.yaml` in the app's folder, from the model's first answer to the end."""
     # Not pytest's tmp_path: Ray makes sockets in here, and their paths must stay short.
@@ -116,7 +122,7 @@ def serving(
         process = subprocess.Popen(
             [python, "-m", "ray.serve.scripts", "run", str(folder / "config.yaml")],
             cwd=APPS / app,
-            env=environment(folder),
+            env={**environment(folder), **(env or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -47,6 +47,9 @@ ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
 ARTIFACT_FOLDER: Final = "source/"
 """The one folder in an artifact, which holds all of its files."""
 
+PROXY_ANNOTATION: Final = f"{GROUP}/proxy"
+"""On Ray's Pods: the text of `in_pod.bastaix_proxy`."""
+
 # KubeRay's own labels on the Pods that it makes.
 RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
 RAY_SERVE_LABEL: Final = "ray.io/serve"

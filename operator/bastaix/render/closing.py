@@ -2,14 +2,14 @@
 
 By itself `ray start` needs its whole grace period: it ends the replicas in the first ten seconds,
 while the proxy goes on taking requests that nobody will answer. Here everything goes on for a
-while; then the proxy is ended at once, which closes what is idle, and Ray with it. An app that
-sees the file may close its connections meanwhile, each after an answer.
+while; then the proxy is ended at once, which closes what is left, and Ray with it. A proxy that
+sees the file closes its connections meanwhile, each after an answer (see `in_pod.bastaix_proxy`).
 """
 
 from typing import Any, Final
 
 DRAINING_FILE: Final = "/tmp/draining"
-"""In a worker's container, once its Pod is to end."""
+"""In the container, once its Pod is to end: a head has a proxy too."""
 CLOSING_SECONDS: Final = 10
 GRACE_SECONDS: Final = CLOSING_SECONDS + 6
 
@@ -27,7 +27,11 @@ def of_worker() -> dict[str, Any]:
 def of_head() -> dict[str, Any]:
     """Replicas need it for as long as they answer, so it ends a little later."""
     return _before_the_end(
-        f"sleep {CLOSING_SECONDS}", _killed(_PROXY), "sleep 1", _killed(_RAYLET, _GCS)
+        f"touch {DRAINING_FILE}",
+        f"sleep {CLOSING_SECONDS}",
+        _killed(_PROXY),
+        "sleep 1",
+        _killed(_RAYLET, _GCS),
     )
 
 

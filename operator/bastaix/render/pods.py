@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment, Resources, Runtime
-from bastaix.render import closing, model_source
+from bastaix.render import closing, model_source, proxy
 
 DEFAULT_IMAGE: Final = "rayproject/ray-llm:2.60.0-py312-cu130"
 DEFAULT_PULL_POLICY: Final = "IfNotPresent"
@@ -105,10 +105,16 @@ def _template(
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": closing.GRACE_SECONDS,
         "containers": [container],
-        "volumes": [*_source_volumes(md, digest), *_model_volumes(md), *runtime.volumes],
+        "volumes": [
+            *_source_volumes(md, digest),
+            *_model_volumes(md),
+            proxy.volume(),
+            *runtime.volumes,
+        ],
         **_placement(runtime),
     }
-    return {"metadata": {"labels": labels(md, revision)}, "spec": spec}
+    metadata = {"labels": labels(md, revision), "annotations": proxy.annotations()}
+    return {"metadata": metadata, "spec": spec}
 
 
 def _placement(runtime: Runtime) -> dict[str, Any]:
@@ -132,11 +138,17 @@ def _container(
         "name": name,
         "image": runtime.image or DEFAULT_IMAGE,
         "imagePullPolicy": runtime.image_pull_policy or DEFAULT_PULL_POLICY,
+        "args": list(proxy.ARGS),
         "ports": [{"name": port, "containerPort": number} for port, number in ports],
         "env": _env(md),
         "envFrom": list(runtime.env_from),
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [*_source_mounts(digest), *_model_mounts(md), *runtime.volume_mounts],
+        "volumeMounts": [
+            *_source_mounts(digest),
+            *_model_mounts(md),
+            proxy.MOUNT,
+            *runtime.volume_mounts,
+        ],
     }
     return {key: value for key, value in container.items() if value}
 
@@ -150,6 +162,7 @@ def _env(md: ModelDeployment) -> list[dict[str, Any]]:
         "RAY_LOG_TO_STDERR": "1",  # else `kubectl logs` never shows what a replica says
         "HOME": "/tmp",  # the one place that uid 1000 may write to in every image
         "USER": "ray",  # uid 1000 may have no name, and PyTorch asks for one
+        **proxy.ENV,
     }
     if md.spec.model is not None:
         ours["VLLM_NO_USAGE_STATS"] = "1"

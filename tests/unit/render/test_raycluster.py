@@ -77,7 +77,8 @@ def test_mounts_the_artifact_where_no_other_mount_can_hide_it() -> None:
         secret = {"secretName": "smollm2-src-55555555", "defaultMode": 0o444}
         assert volume == {"name": "bastaix-source", "secret": secret}
         mounts = spec["containers"][0]["volumeMounts"]
-        assert {each["mountPath"] for each in mounts} == {"/bastaix/source", "/bastaix/model"}
+        paths = {each["mountPath"] for each in mounts}
+        assert paths == {"/bastaix/source", "/bastaix/model", "/bastaix/proxy"}
         assert all(each["readOnly"] for each in mounts)
 
 
@@ -132,3 +133,25 @@ def test_patches_a_live_cluster_and_leaves_replicas_alone() -> None:
 @pytest.mark.parametrize("cluster", [live(**SCALED, replicas=3), {"spec": {}}, {}])
 def test_patches_nothing_that_needs_no_patch(cluster: dict[str, Any]) -> None:
     assert scaling_patch(cluster, md(spec__scaling=SCALED)) is None
+
+
+def test_every_pod_has_the_file_that_its_proxy_is_told_to_call() -> None:
+    cluster = raycluster(md(), "1a2b3c4d", DIGEST)
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        template, container = group["template"], group["template"]["spec"]["containers"][0]
+        (volume,) = [each for each in template["spec"]["volumes"] if "downwardAPI" in each]
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == volume["name"]]
+        (item,) = volume["downwardAPI"]["items"]
+        (env,) = [each for each in container["env"] if "CALLBACK_IMPORT_PATH" in each["name"]]
+        module, function = env["value"].split(".")
+        assert item["path"] == f"{module}.py"
+        assert mount["mountPath"] in container["args"][0]
+        key = item["fieldRef"]["fieldPath"].split("'")[1]
+        assert f"def {function}()" in template["metadata"]["annotations"][key]
+
+
+def test_users_callback_of_the_proxy_takes_the_place_of_ours() -> None:
+    theirs = {"name": "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", "value": "mine.middlewares"}
+    for spec in pod_specs(raycluster(md(spec__runtime__env=[theirs]), "1a2b3c4d", DIGEST)):
+        env = spec["containers"][0]["env"]
+        assert [each for each in env if each["name"] == theirs["name"]] == [theirs]
