@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.in_pod.bastaix_proxy import DRAINING
 from bastaix.render.raycluster import raycluster, scaling_patch
 from tests.unit.bodies import DIGEST, body, with_field
 
@@ -148,6 +149,12 @@ def test_every_pod_has_the_file_that_its_proxy_is_told_to_call() -> None:
         assert mount["mountPath"] in container["args"][0]
         key = item["fieldRef"]["fieldPath"].split("'")[1]
         assert f"def {function}()" in template["metadata"]["annotations"][key]
+
+
+def test_every_pod_says_to_its_proxy_that_it_is_to_end() -> None:
+    for spec in pod_specs(raycluster(md(), "1a2b3c4d", DIGEST)):
+        *_, script = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        assert script.startswith(f"touch {DRAINING}; sleep ")
 
 
 def test_users_callback_of_the_proxy_takes_the_place_of_ours() -> None:
