@@ -42,14 +42,13 @@ def echo(ray_python: str, draining: Path) -> Iterator[Running]:
 def connected(echo: Running) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection("127.0.0.1", echo.port, timeout=30)
     connection.connect()
-    # http.client would else connect anew
-    connection.auto_open = 0
+    connection.auto_open = 0  # else it connects anew, and nobody sees it
     return connection
 
 
-def is_last(connection: http.client.HTTPConnection) -> bool:
+def is_last(connection: http.client.HTTPConnection, path: str = "/v1/models") -> bool:
     """Whether the answer to a question says that the connection ends."""
-    connection.request("GET", "/v1/models")
+    connection.request("GET", path)
     response = connection.getresponse()
     assert response.status == 200
     assert response.read()
@@ -84,3 +83,4 @@ def test_kept_connections_are_closed_before_the_pod_ends(echo: Running, draining
     assert not is_closed(idle)
     until(lambda: is_closed(idle), seconds=15, what="the end of an idle connection")
     assert is_last(connected(echo)), "the nodes may send some more for a moment"
+    assert is_last(connected(echo), "/-/routes"), "no app is needed for it"
