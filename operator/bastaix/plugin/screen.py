@@ -51,7 +51,7 @@ def facts(seen: Seen) -> dict[str, str]:
     found["Active"] = _named(seen.active)
     found["Candidate"] = _named(seen.candidate, seen.candidate.get("phase"))
     found["Replicas"] = _replicas(status)
-    found["Request"] = seen.request.text if seen.request else ""
+    found["Request"] = seen.requested
     return found
 
 
@@ -119,8 +119,8 @@ def _revisions(seen: Seen, now: datetime, width: int) -> list[str]:
         lines.append(f"Candidate  {_named(candidate, phase)}{_since(candidate, now)}")
         lines += _wrapped(_awaited(phase), width, "           ")
     lines.append(f"Replicas   {_replicas(seen.status) or 'unknown'}")
-    if seen.request is not None:
-        lines.append(f"Request    {seen.request.text}")
+    if seen.requested:
+        lines.append(f"Request    {seen.requested}")
     return lines
 
 

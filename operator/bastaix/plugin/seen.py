@@ -96,6 +96,13 @@ class Seen:
         return self.asked is not None and self.asked.counts(kept.record)
 
     @property
+    def requested(self) -> str:
+        """The annotation, and a rollback that is in force though it has gone from there."""
+        kept = self.asked.request if self.asked and self.asked.rollback else None
+        texts = (kept, self.request.text if self.request else None)
+        return ", ".join(dict.fromkeys(text for text in texts if text))
+
+    @property
     def returning_to(self) -> Kept | None:
         """What a rollback that is in force goes to, or has gone or failed to go to."""
         request, known = self.request, self.asked.request if self.asked else None

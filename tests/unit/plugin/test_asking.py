@@ -310,3 +310,12 @@ def test_returning_further_back_from_a_recreate_tells_who_serves(
 ) -> None:
     promise = to(OLD)(recreating(strategy, serves=serves)).promise
     assert f"becomes active again once it answers; revision 9f0c2d1a {comes}; it stays" in promise
+
+
+def test_a_rollback_in_force_is_shown_beside_what_is_asked_for_since() -> None:
+    assert OVERWRITTEN.requested == f"rollback:{OLD}@7"
+    assert RETURNING.requested == f"rollback:{OLD}@7"
+    assert replace(PAUSED_SINCE, asked=TAKEN_IN).requested == f"rollback:{OLD}@7, pause@7"
+
+
+PAUSED_SINCE = trial("LoadingModel", request="pause@7")
