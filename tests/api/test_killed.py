@@ -96,7 +96,11 @@ class Stage:
             is_current = ready.get("observedGeneration") == generation
             return is_current and ready.get("reason") == reason and one and serving
 
-        until(ended, f"{reason} in {namespace}", seconds=240)
+        try:
+            until(ended, f"{reason} in {namespace}", seconds=240)
+        except AssertionError as late:
+            state = f"{self.world.status(namespace)}\n{self.operator.log[-4000:]}"
+            raise AssertionError(f"{late}: {self.operator.alive=}\n{state}") from late
 
     def _world_moves(self, namespace: str, story: Story, first: str) -> None:
         kuberay, there = FakeKubeRay(self.world), self.world.list(RAYSERVICE, namespace)

@@ -184,7 +184,7 @@ NOT_OWNED: Final = Reason(
 API_REFUSED: Final = Reason(
     "ApiRefused",
     "The API server does not let the operator do what it must: rights, quota or admission.",
-    "Allow it, as the message says; the operator tries again by itself.",
+    "Allow what the message names.",
     "outside",
 )
 INVALID_SPEC: Final = Reason(

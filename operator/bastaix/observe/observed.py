@@ -19,6 +19,15 @@ Via = Literal["stable", "own"]
 """Through which Service an app is asked: the stable one, or KubeRay's own of its revision."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The API server does not take a RayService."""
+
+    hindrance: Hindrance
+    since: datetime
+    """When it was refused first, without being taken since."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """How a revision last answered the check."""
@@ -46,8 +55,8 @@ class Observed:
     image: str | None = None
     """The operator's own, by which candidates are evaluated; None: nobody has said."""
     kuberay: Literal["present", "missing"] = "present"
-    refused: Mapping[str, Hindrance] = field(default_factory=dict)
-    """Revisions whose RayService the API server has just refused, and how."""
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    """Revisions whose RayService the API server has just refused."""
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)
     """The last answer that counts, of the active revision and of the candidate."""
 

@@ -95,7 +95,7 @@ def retry(seen: Seen) -> Asking:
     to = seen.returning_to
     if to is not None:
         return Asking(_text(seen, "retry"), returns.given_up(seen, to))
-    failed = next(filter(seen.counts, seen.kept), None)
+    failed = next((k for k in seen.kept if seen.has_failed(k) and not _was_return(k)), None)
     if failed is None:
         hint = ""
         if seen.condition(conditions.STALLED):
@@ -175,6 +175,13 @@ def _returning(seen: Seen) -> bool:
     return to is not None and to.hash == _candidate(seen)
 
 
+def _was_return(failed: Kept) -> bool:
+    """It failed as what a rollback went to, not as what the spec asks for."""
+    request = failed.record.request or ""
+    is_unnamed = request.startswith("rollback@") and failed.record.promoted is not None
+    return is_unnamed or request.startswith(f"rollback:{failed.hash}@")
+
+
 def _approved(seen: Seen, candidate: str | None) -> bool:
     request = seen.request
     return (
@@ -201,7 +208,7 @@ def _text(seen: Seen, verb: Verb, revision: str | None = None) -> str:
     """Another text than any before it of this generation: only another one is another request."""
     metadata = seen.body["metadata"]
     before = (metadata.get("annotations") or {}).get(REQUEST_ANNOTATION, "")
-    known = seen.asked.request if seen.asked else None
+    known = seen.wish.request if seen.wish else None
     texts = [before, known or "", *(each.record.request or "" for each in seen.kept)]
     count = max(_count(text, verb, seen.generation) for text in texts)
     subject = f":{revision}" if revision else ""

@@ -25,7 +25,7 @@ def promised(seen: Seen, to: Kept) -> str:
 def given_up(seen: Seen, to: Kept) -> str:
     """A retry is of the spec: it ends a return, whatever became of it."""
     text = f"the rollback to revision {to.hash} is given up"
-    if seen.counts(to):
+    if seen.has_failed(to):
         again = f"`kubectl bastaix rollback {seen.name} {to.hash}` tries that again"
         text += f" (it failed at {to.record.at}: {to.record.reason}; {again})"
     if seen.is_current and seen.condition(conditions.PROMOTED).get("status") == "True":
@@ -68,4 +68,5 @@ def _has_made_room(seen: Seen) -> bool:
 def _is_recreated(seen: Seen, revision: Kept) -> bool:
     """It may not run beside the active one; `rollout.roles` has the rule."""
     strategy = seen.rollout.get("strategy")
-    return strategy == "Recreate" or (strategy == "Auto" and revision.record.recreate)
+    had_no_room = revision.record.recreate and not revision.record.failed
+    return strategy == "Recreate" or (strategy == "Auto" and had_no_room)

@@ -12,9 +12,9 @@ from bastaix.api import conditions
 from bastaix.api import rollout as rollouts
 from bastaix.api.rollout import Request
 from bastaix.render.revision import Revision, from_controller_revision
-from bastaix.rollout import asked, record
-from bastaix.rollout.asked import Asked
+from bastaix.rollout import record, wish
 from bastaix.rollout.record import Record
+from bastaix.rollout.wish import Wish
 
 Object = Mapping[str, Any]
 
@@ -44,8 +44,8 @@ class Seen:
     body: Object
     kept: tuple[Kept, ...] = ()
     """The newest first."""
-    asked: Asked | None = None
-    """What the operator has taken in of what is asked for; None: nothing yet."""
+    wish: Wish | None = None
+    """What is asked for, the annotation and what was taken in before; None: not known."""
     events: tuple[Object, ...] | None = ()
     """The newest first; None: whoever asks may not read them."""
 
@@ -91,25 +91,22 @@ class Seen:
     def candidate(self) -> Object:
         return self.status.get("candidate") or {}
 
-    def counts(self, kept: Kept) -> bool:
-        """It has failed, and is not tried again for what is asked for now."""
-        return self.asked is not None and self.asked.counts(kept.record)
+    def has_failed(self, kept: Kept) -> bool:
+        """Since the spec asks for what it asks for."""
+        since = self.wish.generation if self.wish else self.generation
+        return kept.record.failed and (kept.record.generation or 0) >= since
 
     @property
     def requested(self) -> str:
         """The annotation, and a rollback that is in force though it has gone from there."""
-        kept = self.asked.request if self.asked and self.asked.rollback else None
+        kept = self.wish.request if self.wish and self.wish.rollback else None
         texts = (kept, self.request.text if self.request else None)
         return ", ".join(dict.fromkeys(text for text in texts if text))
 
     @property
     def returning_to(self) -> Kept | None:
         """What a rollback that is in force goes to, or has gone or failed to go to."""
-        request, known = self.request, self.asked.request if self.asked else None
-        is_new = request is not None and request.text != known
-        if request is not None and is_new and request.verb in ("rollback", "retry"):
-            return self.of(request.revision) if request.verb == "rollback" else None
-        return self.of(self.asked.rollback) if self.asked and self.asked.rollback else None
+        return self.of(self.wish.rollback) if self.wish and self.wish.rollback else None
 
     def condition(self, type: str) -> Object:
         """Empty while nobody has said it."""
@@ -124,7 +121,12 @@ def gathered(body: Object, controller_revisions: Sequence[Object], service: Obje
     uid = str(body["metadata"]["uid"])
     service = service if service and _is_of(uid, service) else None
     kept = _kept(controller_revisions, record.read(service), uid)
-    return Seen(body, kept, asked.current(body, service))
+    records = {each.hash: each.record for each in kept}
+    request = rollouts.request(body["metadata"])
+    active = ((body.get("status") or {}).get("active") or {}).get("revision")
+    standing = wish.current(body, service)
+    standing = wish.taken_in(standing, request, records, target=None, active=active)
+    return Seen(body, kept, standing)
 
 
 def _kept(

@@ -23,7 +23,7 @@ from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
 from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
-from bastaix.rollout import asked, replicas
+from bastaix.rollout import replicas, wish
 from bastaix.rollout.record import Record, written
 from bastaix.rollout.roles import Roles, made_at, moment, revision
 
@@ -88,7 +88,7 @@ def stable_service(
     """It is there from the first revision on, before it leads anywhere."""
     if observed.service is None and roles.wanted is None:
         return ()
-    kept = written(records), asked.written(roles.asked, records)
+    kept = written(records), wish.written(roles.wish, records)
     intent = stamped(service(md, turn, *kept))
     return _applied(intent, observed.service, service_drifted, md)
 

@@ -16,7 +16,7 @@ from bastaix.api.conditions import timestamp
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed
+from bastaix.observe.observed import Observed, Refusal
 from bastaix.reconcile import children
 from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
@@ -30,6 +30,7 @@ from bastaix.rollout.roles import Roles, turn_to
 from bastaix.rollout.story import Said, said
 
 AT_ONCE: Final = 0.0
+REFUSED_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,9 @@ def _move(
         return _baked(md, observed, roles, stay, now)
     live = observed.rayservice_of(roles.candidate)
     refused = observed.refused.get(roles.candidate)
-    if refused is not None and _is_room_in_vain(observed, roles):
-        return _failed(md, roles, stay, roles.candidate, "Failed", refused.finding, now)
+    if refused is not None and _is_room_in_vain(observed, roles, refused, now):
+        finding = refused.hindrance.finding
+        return _failed(md, roles, stay, roles.candidate, "Failed", finding, now)
     if live is None or roles.candidate not in kept:
         return stay
     record = known.get(roles.candidate, Record())
@@ -201,13 +203,16 @@ def _promoted(
     note += f"; revision {roles.active} had it before" if roles.active else ""
     reason = reasons.ROLLED_BACK if roles.returning else reasons.PROMOTED
     turn = turn_to(roles.candidate, roles, now)
-    promoted = stay.records[roles.candidate].turned_to(str(turn.since))
+    records = dict(stay.records)
+    if roles.candidate == roles.wish.rollback and roles.active in records:
+        records[roles.active] = replace(records[roles.active], left=turn.since)
+    promoted = records[roles.candidate].turned_to(str(turn.since))
     if observed.answered(roles.candidate, "own"):
         promoted = remembering(promoted, check_for(md, roles, roles.candidate))
     return replace(
         stay,
         turn=turn,
-        records={**stay.records, roles.candidate: promoted},
+        records={**records, roles.candidate: promoted},
         events=(Told(reason, note, good=not roles.returning),),
         verdict=verdict,
         after=AT_ONCE,
@@ -233,14 +238,14 @@ def _failed(
     finding: Finding,
     now: datetime,
 ) -> _Move:
-    request = md.request.text if md.request else None
     before = stay.records.get(revision, roles.record(revision))
     failing = before.failing(
         outcome,
         finding,
         generation=md.generation,
-        request=request,
-        is_again=roles.asked.counts(before) and before.request == request,
+        request=roles.wish.request,
+        least=md.spec.scaling.min_replicas,
+        is_again=roles.wish.counts(before),
         now=now,
     )
     return _noted(
@@ -257,8 +262,14 @@ def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, 
     )
 
 
-def _is_room_in_vain(observed: Observed, roles: Roles) -> bool:
-    """What was active has gone for what is asked for, and that cannot come."""
+def _is_room_in_vain(observed: Observed, roles: Roles, refused: Refusal, now: datetime) -> bool:
+    """What was active has gone for what is asked for, and that cannot come.
+
+    What may change by itself gets a while: a quota counts what has gone a moment longer.
+    """
+    may_change = isinstance(refused.hindrance, Waiting)
+    if may_change and (now - refused.since).total_seconds() < REFUSED_SECONDS:
+        return False
     if not roles.recreate or roles.candidate != roles.subject:
         return False
     parties = (each for each in (roles.active, roles.candidate) if each is not None)
@@ -305,8 +316,15 @@ def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: dateti
 
 def _met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:
     """What is in the way: of making the revision of the spec, or of what is to run."""
-    parties = filter(None, (roles.candidate, roles.active))
-    return hindrance or next(filter(None, map(observed.refused.get, parties)), None)
+    parties = (roles.candidate, roles.active, roles.before, roles.held)
+    found = next((each for each in parties if each in observed.refused), None)
+    if hindrance is not None or found is None:
+        return hindrance
+    met = observed.refused[found].hindrance
+    if found == roles.active and observed.rayservice_of(found) is None:
+        # it was taken once, and nothing serves: whoever refuses it now may think better of it
+        return Waiting(met.reason, met.message, REFUSED_SECONDS)
+    return met
 
 
 def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:

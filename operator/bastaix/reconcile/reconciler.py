@@ -15,7 +15,7 @@ from bastaix.api import names, reasons
 from bastaix.api.conditions import READY, find_condition
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, revision_of
+from bastaix.observe.observed import Observed, Refusal, revision_of
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -48,8 +48,8 @@ class Goal:
 
     target: Revision | None = None
     hindrance: Hindrance | None = None
-    refused: Mapping[str, Hindrance] = field(default_factory=dict)
-    """Revisions whose RayService the API server does not take, and how; not asked again now."""
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    """Revisions whose RayService the API server does not take; it is not asked again now."""
 
 
 class Reconciler:
@@ -69,6 +69,7 @@ class Reconciler:
         self._tally = tally
         self._now = now
         self._image = image
+        self._refused: dict[Name, Mapping[str, Refusal]] = {}
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
@@ -76,6 +77,7 @@ class Reconciler:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._answers.forget(name)
             self._tally.gone(name)
+            self._refused.pop(name, None)
             return None
         try:
             md = ModelDeployment.from_body(body)
@@ -110,10 +112,12 @@ class Reconciler:
             if steps.removes_pods and not await self._is_current(md, observed):
                 continue
             refused = await self._take(md, body, steps)
-            events += steps.events
+            if not (refused and steps.rehearsals):
+                events += steps.events
             if refused:  # what follows from it is decided anew
-                goal = replace(goal, refused={**goal.refused, **refused})
+                goal = replace(goal, refused={**goal.refused, **self._dated(md, refused)})
                 continue
+            self._refused[md.namespace, md.name] = goal.refused
             if not steps.asks and steps.after != AT_ONCE:
                 await self._tell(body, goal, events=events)
                 return steps.after
@@ -127,10 +131,19 @@ class Reconciler:
 
     async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
         """Whether the Service is as it was seen: by it is decided whose Pods may go."""
-        name = md.namespace, names.service_name(md.name)
-        live = await self._cluster.read(kinds.SERVICE, name, live=True)
+        live = await self._service(md, live=True)
         versions = ((each or {"metadata": {}})["metadata"] for each in (live, observed.service))
         return len({each.get("resourceVersion") for each in versions}) == 1
+
+    def _dated(
+        self, md: ModelDeployment, refused: Mapping[str, Hindrance]
+    ) -> Mapping[str, Refusal]:
+        """With the time since when each is refused."""
+        before, now = self._refused.get((md.namespace, md.name), {}), self._now()
+        return {
+            revision: Refusal(hindrance, before[revision].since if revision in before else now)
+            for revision, hindrance in refused.items()
+        }
 
     async def _tell(
         self,
@@ -182,9 +195,7 @@ class Reconciler:
             rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
             pods=await self._cluster.owned(kinds.POD, name),
             jobs=await self._own(kinds.JOB, md),
-            service=await self._cluster.read(
-                kinds.SERVICE, (md.namespace, names.service_name(md.name))
-            ),
+            service=await self._service(md),
             controller_revisions=await self._own(kinds.CONTROLLERREVISION, md),
             image=self._image,
             refused=goal.refused,
@@ -193,6 +204,15 @@ class Reconciler:
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)
+
+    async def _service(self, md: ModelDeployment, *, live: bool = False) -> Body | None:
+        """The stable Service; one that has lost our label is ours all the same."""
+        name = md.namespace, names.service_name(md.name)
+        found = None if live else await self._cluster.read(kinds.SERVICE, name)
+        if found is not None:
+            return found
+        found = await self._cluster.read(kinds.SERVICE, name, live=True)
+        return found if found is not None and owned(found, md.uid) else None
 
     async def _own(self, kind: Kind, md: ModelDeployment) -> tuple[Body, ...]:
         """Of what bears its label, what it really owns."""

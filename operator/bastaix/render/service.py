@@ -25,14 +25,14 @@ class Turn:
 
 
 def service(
-    md: ModelDeployment, turn: Turn, records: str | None, asked: str | None
+    md: ModelDeployment, turn: Turn, records: str | None, wish: str | None
 ) -> dict[str, Any]:
-    """`records` and `asked` as `rollout` has written them down; None: there is nothing to say."""
+    """`records` and `wish` as `rollout` has written them down; None: there is nothing to say."""
     given = {
         names.SINCE_ANNOTATION: turn.since,
         names.PREVIOUS_ANNOTATION: turn.previous,
         names.RECORDS_ANNOTATION: records,
-        names.ASKED_ANNOTATION: asked,
+        names.WISH_ANNOTATION: wish,
     }
     annotations = {key: value for key, value in given.items() if value is not None}
     return {

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from bastaix.api import names
+from bastaix.api import names, reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.reasons import Finding
 
@@ -31,11 +31,15 @@ class Record:
     at: str | None = None
     """When the outcome was known; RFC 3339."""
     generation: int | None = None
-    """Of the ModelDeployment when it failed (see `rollout.asked`)."""
+    """Of the ModelDeployment when it failed (see `rollout.wish`)."""
     request: str | None = None
     """What was asked for when it failed: another request is another try."""
+    least: int | None = None
+    """minReplicas for which there was no room."""
     failures: int = 0
     """In a row."""
+    left: str | None = None
+    """When another one got the traffic because somebody asked for that."""
     promoted: str | None = None
     """When the stable Service was turned to it last."""
     recreate: bool = False
@@ -62,6 +66,7 @@ class Record:
         *,
         generation: int,
         request: str | None,
+        least: int,
         is_again: bool,
         now: datetime,
     ) -> "Record":
@@ -74,12 +79,13 @@ class Record:
             at=timestamp(now),
             generation=generation,
             request=request,
+            least=least if finding.reason == reasons.INSUFFICIENT_CAPACITY else None,
             failures=self.failures + 1 if is_again else 1,
             attempts=0,
         )
 
     def tried_again(self) -> "Record":
-        """Asked for anew: what was wrong before counts no more, whatever is asked for next."""
+        """Wish for anew: what was wrong before counts no more, whatever is asked for next."""
         return replace(
             self,
             outcome=None,
@@ -88,6 +94,7 @@ class Record:
             at=None,
             generation=None,
             request=None,
+            least=None,
             attempts=0,
             recreate=False,
         )
@@ -139,7 +146,7 @@ def _read(given: Mapping[str, Any]) -> Record | None:
     known = {each.name for each in fields(Record)}
     try:
         record = Record(**{key: value for key, value in given.items() if key in known})
-        for moment in (record.at, record.promoted):
+        for moment in (record.at, record.promoted, record.left):
             if moment is not None:
                 datetime.fromisoformat(moment)
     except (ValueError, TypeError, AttributeError):

@@ -17,9 +17,9 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, creation, revision_of
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.render.service import NO_REVISION, Turn
-from bastaix.rollout import asked, record
-from bastaix.rollout.asked import Asked
+from bastaix.rollout import record, wish
 from bastaix.rollout.record import Record, promoted
+from bastaix.rollout.wish import Wish
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LAST_RETRY_SECONDS: Final = 600.0
@@ -32,7 +32,7 @@ class Roles:
     target: Revision | None
     """Of the spec; None while it cannot be made."""
     records: Mapping[str, Record]
-    asked: Asked
+    wish: Wish
     turn: Turn
     """Where the stable Service leads."""
     subject: str | None
@@ -91,11 +91,12 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     kept = [revision_of(each) for each in observed.controller_revisions]
     records = {each: known.get(each, Record()) for each in kept if each is not None}
     turn = _turn(md, observed)
-    goal = target.hash if target is not None else turn.revision
-    asks = asked.current(observed.md_body, observed.service)
-    asks = asked.taken_in(asks, md.request, records, leaving=goal)
-    subject = asks.rollback if asks.rollback in records else goal
-    failure = _failure(md, asks, turn, subject, records)
+    spec = target.hash if target is not None else None
+    standing = wish.current(observed.md_body, observed.service)
+    standing = wish.taken_in(standing, md.request, records, target=spec, active=turn.revision)
+    returns = standing.rollback is not None and standing.rollback in (*records, turn.revision)
+    subject = standing.rollback if returns else spec or turn.revision
+    failure = _failure(md, standing, turn, subject, records)
     recreates = _recreates(md, records, subject, failure)
     good = _last_good(turn, subject, records)
     retry_at = _retry_at(md, failure) if failure is not None else None
@@ -114,7 +115,7 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     return Roles(
         target=target,
         records=records,
-        asked=asks,
+        wish=standing,
         turn=turn,
         subject=subject,
         failure=failure,
@@ -196,22 +197,19 @@ def _is_known(observed: Observed, revision: str) -> bool:
 
 def _failure(
     md: ModelDeployment,
-    asked: Asked,
+    wish: Wish,
     turn: Turn,
     subject: str | None,
     records: Mapping[str, Record],
 ) -> Record | None:
-    """A failure counts for what was asked when it happened."""
+    """Why the subject is not to be tried, if that still counts."""
     found = records.get(subject or "")
-    if found is None or not asked.counts(found):
+    if found is None or not wish.counts(found):
         return None
     if turn.revision == subject and found.promoted != turn.since:
         return None  # it is of a trial before the one that was passed
-    request = md.request
-    is_asked = request is not None and request.verb in ("retry", "rollback")
-    if request is not None and is_asked and request.text != found.request:
-        applies = request.verb == "rollback" or request.revision in (None, subject)
-        return None if applies else found
+    if found.least is not None and md.spec.scaling.min_replicas < found.least:
+        return None  # for fewer there may be room
     return found
 
 
@@ -248,8 +246,9 @@ def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) 
     before = turn.previous
     if before is None or since is None or before == turn.revision:
         return None
-    if observed.rayservice_of(before) is None:
-        return None
+    made = made_at(observed, before)
+    if made is None or made > since:
+        return None  # it was started anew, and has to answer like any other
     is_over = now >= since + kept_for(md)
     return None if is_over and observed.answered(str(turn.revision)) else before
 

@@ -192,22 +192,18 @@ def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:
                 "evaluation": each.evaluation,
             }
         )
-        for hash, each in _told(roles).items()
+        for hash, each in ((hash, _told(record)) for hash, record in roles.records.items())
         if each.outcome is not None
     ]
     ended.sort(key=lambda each: (str(each["at"]), each["revision"] == roles.active), reverse=True)
     return ended[:HISTORY]
 
 
-def _told(roles: Roles) -> Mapping[str, Record]:
+def _told(record: Record) -> Record:
     """With the word on what was left because somebody asked for another one."""
-    left, to = roles.target.hash if roles.target else "", roles.asked.rollback
-    known = roles.record(left)
-    if to is None or to != roles.active or left == to or known.outcome != "Promoted":
-        return roles.records
-    why = reasons.ROLLED_BACK.name
-    told = replace(known, outcome="RolledBack", reason=why, at=roles.turn.since)
-    return {**roles.records, left: told}
+    if record.left is None or record.failed:
+        return record
+    return replace(record, outcome="RolledBack", reason=reasons.ROLLED_BACK.name, at=record.left)
 
 
 def _commit(observed: Observed, revision: str) -> str | None:

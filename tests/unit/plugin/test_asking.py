@@ -9,7 +9,7 @@ import pytest
 
 from bastaix.plugin.asking import Asking, Senseless, pause, promote, retry, rollback
 from bastaix.plugin.seen import Seen, Unclear
-from bastaix.rollout import asked
+from bastaix.rollout import wish
 from tests.unit.plugin.examples import (
     ACTIVE,
     BAD,
@@ -71,10 +71,10 @@ def return_failed(
     return seen(given, bad=bad, old=RETURN_FAILED)
 
 
-TAKEN_IN = replace(asked.current(RETURNING.body, None), rollback=OLD, request=f"rollback:{OLD}@7")
+TAKEN_IN = replace(wish.current(RETURNING.body, None), rollback=OLD, request=f"rollback:{OLD}@7")
 OVERWRITTEN = replace(
     seen({**RETURNING.body, "metadata": {**RETURNING.body["metadata"], "annotations": {}}}),
-    asked=TAKEN_IN,
+    wish=TAKEN_IN,
 )
 """The rollback is in force, whatever has become of the annotation."""
 
@@ -315,7 +315,7 @@ def test_returning_further_back_from_a_recreate_tells_who_serves(
 def test_a_rollback_in_force_is_shown_beside_what_is_asked_for_since() -> None:
     assert OVERWRITTEN.requested == f"rollback:{OLD}@7"
     assert RETURNING.requested == f"rollback:{OLD}@7"
-    assert replace(PAUSED_SINCE, asked=TAKEN_IN).requested == f"rollback:{OLD}@7, pause@7"
+    assert replace(PAUSED_SINCE, wish=TAKEN_IN).requested == f"rollback:{OLD}@7, pause@7"
 
 
 PAUSED_SINCE = trial("LoadingModel", request="pause@7")

@@ -7,11 +7,13 @@ import pytest
 
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.kinds import RAYSERVICE, SERVICE
+from bastaix.reconcile.plan import REFUSED_SECONDS
 from bastaix.reconcile.refusals import DENIED_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import FakeProbe
 from tests.unit.reconcile.rollouts import (
     COMMIT,
+    FAILED,
     B,
     ask_for,
     generation,
@@ -22,26 +24,70 @@ from tests.unit.reconcile.rollouts import (
     unplaced,
     with_candidate,
 )
-from tests.unit.reconcile.stage import NAME, answering
+from tests.unit.reconcile.stage import NAME, Stage, answering
 
 RECREATE = {"strategy": "Recreate"}
 
 
-@pytest.mark.parametrize(("status", "reason"), [(422, "RayServiceRefused"), (403, "ApiRefused")])
-def test_a_recreate_whose_rayservice_is_refused_in_the_end_brings_the_old_one_back(
-    status: int, reason: str
-) -> None:
-    stage, a, b = with_candidate(spec__rollout=RECREATE)
-    assert there(stage) == set(), "it was acceptable when it was rehearsed"
-    b = f"{NAME[1]}-{stage.status['candidate']['revision']}"
+def made_room() -> tuple[Stage, str, str]:
+    """A has gone, for B, which was acceptable when it was rehearsed."""
+    stage, a, _ = with_candidate(spec__rollout=RECREATE)
+    assert there(stage) == set()
     stage.take_down()
-    stage.cluster.refusal = Refused(status, "", "no more RayServices today")
+    return stage, a, f"{NAME[1]}-{stage.status['candidate']['revision']}"
+
+
+def test_a_recreate_whose_rayservice_is_refused_in_the_end_brings_the_old_one_back() -> None:
+    stage, a, b = made_room()
+    stage.cluster.refusal = Refused(422, "", "no more RayServices today")
     stage.run()
     assert there(stage) == {a}
     assert outcome(stage, b).outcome == "Failed"
-    assert stage.ready["reason"] == reason
+    assert stage.ready["reason"] == "RayServiceRefused"
     assert f"revision {a.rpartition('-')[2]} stays active" in stage.ready["message"]
     assert stage.condition("Stalled")["status"] == "True"
+
+
+def test_what_may_be_allowed_by_itself_is_tried_for_a_while_before_the_old_one_comes_back() -> None:
+    stage, a, b = made_room()
+    denied = Refused(403, "Forbidden", "exceeded quota: used 1 of 1 RayServices")
+    for _ in range(2):
+        stage.cluster.refusal = denied
+        assert stage.run() == DENIED_SECONDS
+        assert there(stage) == set()
+        assert stage.ready["reason"] == "ApiRefused"
+        assert stage.condition("Reconciling")["status"] == "True"
+        stage.clock.forward(DENIED_SECONDS)
+    stage.cluster.refusal = denied
+    stage.run()
+    assert there(stage) == {a}
+    assert outcome(stage, b).reason == "ApiRefused"
+
+
+def test_a_refusal_that_is_over_is_forgotten() -> None:
+    stage, _, b = made_room()
+    for refusal in (Refused(403, "Forbidden", "quota"), None, Refused(403, "Forbidden", "quota")):
+        stage.cluster.refusal = refusal
+        stage.run()
+        stage.clock.forward(REFUSED_SECONDS)
+        if refusal is None:
+            assert there(stage) == {b}
+            stage.cluster.vanish(RAYSERVICE, ("demo", b))
+    assert stage.ready["reason"] == "ApiRefused", "it was taken in between"
+    assert stage.condition("Reconciling")["status"] == "True"
+
+
+def test_while_all_is_refused_what_was_taken_once_is_tried_again_and_again() -> None:
+    stage, a, _ = made_room()
+    stage.cluster.refusal = Refused(400, "", "denied by a policy")
+    stage.run()
+    stage.cluster.vanish(RAYSERVICE, ("demo", a))
+    for _ in range(3):
+        stage.cluster.refusal = Refused(400, "", "denied by a policy")
+        assert stage.run() == REFUSED_SECONDS
+        assert there(stage) == set()
+    stage.run()
+    assert there(stage) == {a}
 
 
 def test_trouble_of_the_api_server_ends_no_recreate() -> None:
@@ -144,6 +190,40 @@ def test_no_pods_go_by_a_service_that_is_not_what_it_was() -> None:
     stage.cluster.behind = newer
     stage.run()
     assert there(stage) == {a, b}, "somebody has turned it back meanwhile"
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+def test_a_service_that_lost_its_label_gets_it_back_and_holds_up_nothing(suspend: bool) -> None:
+    stage, _, b = promoted()
+    lost = with_field(stage.cluster.body(SERVICE, NAME), "metadata.labels", {})
+    stage.cluster.vanish(SERVICE, NAME)
+    stage.cluster.put(SERVICE, lost)
+    stage.clock.forward(60)
+    stage.set("spec.suspend", suspend)
+    assert stage.run() != 0.0
+    stage.run()
+    assert there(stage) == (set() if suspend else {b})
+
+
+def test_a_return_that_was_started_anew_has_to_answer_like_any_other() -> None:
+    stage, a, b = promoted()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    stage.set("spec.rollout", RECREATE)
+    stage.run()
+    ask_for(stage, f"rollback@{generation(stage)}")
+    for _ in range(2):
+        stage.run()
+        stage.take_down()
+    assert there(stage) == {a}
+    stage.bring_up(a)
+    stage.say(FAILED, a)
+    for _ in range(2):
+        stage.run()
+        stage.take_down()
+    assert outcome(stage, a).outcome == "Failed"
+    assert there(stage) == {b}, "it comes back"
 
 
 def test_a_failure_makes_one_event() -> None:

@@ -1,11 +1,15 @@
 """What was asked for counts until something else is: failures and returns outlive an annotation."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from bastaix.reconcile.kinds import CONTROLLERREVISION
-from tests.unit.bodies import body
+from bastaix.api.names import WISH_ANNOTATION
+from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, RAYSERVICE, SERVICE
+from bastaix.rollout import wish
+from tests.unit.bodies import body, with_field
 from tests.unit.reconcile.rollouts import (
     COMMIT,
     FAILED,
@@ -207,3 +211,141 @@ def test_a_return_needs_no_verified_source(is_named: bool) -> None:
     assert there(stage) == {a}, "it is asked for in the place of this very commit"
     assert len(stage.listed(CONTROLLERREVISION)) == 3
     assert stage.selected == f"{NAME[1]}-{a.rpartition('-')[2]}"
+
+
+@pytest.mark.parametrize("request_then", ["rollback:deadbeef@{}", "retry:deadbeef@{}"])
+def test_what_means_nothing_takes_nothing_away(request_then: str) -> None:
+    stage, a, _ = with_candidate(spec__rollout={"strategy": "Recreate"})
+    stage.take_down()
+    stage.run()
+    (b,) = there(stage)
+    stage.bring_up(b)
+    stage.say(FAILED, b)
+    stage.run()
+    stage.take_down()
+    stage.run()
+    stage.bring_up(a)
+    stage.run()
+    ask_for(stage, request_then.format(generation(stage)))
+    stage.run()
+    assert there(stage) == {a}
+
+
+def test_a_default_of_a_newer_crd_is_no_other_spec() -> None:
+    stage, a, _ = returned()
+    stage.set("spec.scaling", SCALED)
+    stage.run()
+    before = stage.cluster.body(MODELDEPLOYMENT, NAME)
+    stage.cluster.put(MODELDEPLOYMENT, with_field(before, "spec.rollout", {"newDefault": 1}))
+    stage.clock.forward(120)
+    stage.run()
+    assert stage.selected == a
+    assert there(stage) == {a}
+
+
+def test_fewer_replicas_than_found_no_room_are_tried() -> None:
+    rollout = {"progressDeadlineSeconds": 60, "onFailure": "Hold"}
+    stage, a, b = with_candidate(spec__rollout=rollout, spec__scaling={"minReplicas": 4})
+    unplaced(stage, b)
+    stage.clock.forward(61)
+    stage.run()
+    assert stage.ready["reason"] == "InsufficientCapacity"
+    held = stage.cluster.body(RAYSERVICE, ("demo", b))["metadata"]["uid"]
+    stage.clock.forward(1)
+    for least, is_tried in ((5, False), (1, True)):
+        stage.set("spec.scaling", {"minReplicas": least, "maxReplicas": 5})
+        stage.run()
+        stage.take_down()
+        stage.run()
+        found = {each["metadata"]["uid"] for each in stage.rayservices}
+        assert (held not in found) == is_tried
+    assert there(stage) == {a, b}
+
+
+def test_a_rollback_to_the_revision_of_the_spec_ends_a_return() -> None:
+    stage, a, b = returned()
+    stage.clock.forward(120)
+    stage.run()
+    stage.take_down()
+    ask_for(stage, f"rollback:{b.rpartition('-')[2]}@{generation(stage)}.2")
+    stage.run()
+    assert there(stage) == {a, b}
+    stage.bring_up(b)
+    stage.run()
+    assert stage.selected == b
+    assert stage.ready["status"] == "True"
+
+
+@pytest.mark.parametrize("then", ["pause@{}", "scaling"])
+def test_a_retry_is_not_lost_by_what_comes_after_it(then: str) -> None:
+    stage, a, b = withdrawn()
+    ask_for(stage, f"retry@{generation(stage)}")
+    stage.run()
+    assert there(stage) == {a, b}
+    if then == "scaling":
+        stage.set("spec.scaling", SCALED)
+    else:
+        ask_for(stage, then.format(generation(stage)))
+    stage.run()
+    assert there(stage) == {a, b}
+
+
+def test_a_retry_of_another_revision_ends_no_return() -> None:
+    stage, a, _ = returned()
+    ask_for(stage, f"retry:deadbeef@{generation(stage)}")
+    stage.run()
+    assert stage.selected == a
+
+
+def test_a_return_outlives_the_rendering_of_what_it_went_to() -> None:
+    stage, a, _ = returned()
+    stage.cluster.vanish(CONTROLLERREVISION, ("demo", a))
+    stage.run()
+    assert stage.selected == a
+
+
+def test_a_return_outlives_the_label_of_the_service() -> None:
+    stage, a, _ = returned()
+    ask_for(stage, "")
+    lost = with_field(stage.cluster.body(SERVICE, NAME), "metadata.labels", {})
+    stage.cluster.vanish(SERVICE, NAME)
+    stage.cluster.put(SERVICE, lost)
+    stage.clock.forward(120)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "RolledBack"
+
+
+def test_the_history_goes_on_to_tell_what_was_left() -> None:
+    stage, _, b = returned()
+    stage.set(COMMIT, C)
+    stage.clock.forward(120)
+    stage.run()
+    history = stage.status["history"]
+    (left,) = [each for each in history if b.endswith(each["revision"])]
+    assert left["outcome"] == "RolledBack"
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_read"),
+    [
+        ({}, True),
+        ({"of a newer operator": 1}, True),
+        ({"rollback": ["a"]}, False),
+        ({"generation": "1"}, False),
+        ({"generation": 9}, False),
+    ],
+)
+def test_of_a_wish_is_read_what_can_be(kept: dict[str, Any], is_read: bool) -> None:
+    body = {"metadata": {"generation": 3}, "spec": {"app": {}}}
+    known = asdict(wish.current(body, None)) | {"generation": 2, "rollback": "a"} | kept
+    annotations = {WISH_ANNOTATION: json.dumps(known)}
+    found = wish.current(body, {"metadata": {"annotations": annotations}})
+    assert (found.rollback == "a") == is_read
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", "null"])
+def test_what_is_no_wish_is_none(text: str) -> None:
+    body = {"metadata": {"generation": 3}, "spec": {}}
+    service = {"metadata": {"annotations": {WISH_ANNOTATION: text}}}
+    assert wish.current(body, service) == wish.current(body, None)

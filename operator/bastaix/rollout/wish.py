@@ -1,0 +1,102 @@
+"""What the user asks for, and since when: kept on the stable Service beside the records. Pure.
+
+A failure counts for as long as the spec asks for the same, and so does a return that was asked
+for by the annotation: neither is forgotten because somebody scales, or because the annotation
+is overwritten. Which revision follows from it says `rollout.roles`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
+
+from bastaix.api import names
+from bastaix.api.rollout import Request
+from bastaix.rollout.record import Record, promoted
+
+_NO_REASON_TO_TRY_AGAIN: Final = ("scaling", "suspend")
+"""Of the spec: a change of these asks for nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    spec: str
+    """Digest of what of the spec counts."""
+    generation: int
+    """The first one that wished for this."""
+    last: int = 0
+    """The last one that was seen to do so, whatever defaults a newer CRD lays over it."""
+    rollback: str | None = None
+    """The revision to return to, instead of the spec's."""
+    request: str | None = None
+    """The last one that was taken in, in its own words."""
+
+    def counts(self, failure: Record) -> bool:
+        """It came about under the same wish."""
+        is_older = (failure.generation or 0) < self.generation
+        return failure.failed and not is_older and failure.request == self.request
+
+
+def current(body: Mapping[str, Any], service: Mapping[str, Any] | None) -> Wish:
+    """What was taken in of what a ModelDeployment asks for now, its annotation left aside."""
+    digest, kept = _digest(body.get("spec") or {}), _read(service)
+    generation = body["metadata"].get("generation", 1)
+    if kept is None or kept.generation > generation:
+        return Wish(spec=digest, generation=generation, last=generation)
+    if generation not in (kept.last, kept.generation) and kept.spec != digest:
+        return Wish(spec=digest, generation=generation, last=generation)
+    return replace(kept, spec=digest, last=generation)
+
+
+def taken_in(
+    current: Wish,
+    request: Request | None,
+    records: Mapping[str, Record],
+    *,
+    target: str | None,
+    active: str | None,
+) -> Wish:
+    """With the annotation, unless nothing can be meant by it.
+
+    A retry is of the spec: it ends a return, and so does one to the revision of the spec.
+    """
+    if request is None or request.text == current.request:
+        return current
+    if request.verb == "retry" and request.revision in (None, target, current.rollback):
+        return replace(current, rollback=None, request=request.text)
+    if request.verb != "rollback":
+        return current
+    to = request.revision
+    if to is None:
+        to = max(promoted(records, without=target or active), default=(None, None))[1]
+    if to not in records:
+        return current
+    return replace(current, rollback=None if to == target else to, request=request.text)
+
+
+def written(wish: Wish, records: Mapping[str, Record]) -> str | None:
+    """The annotation; None: nothing has failed and nobody has asked, so it says nothing."""
+    if wish.request is None and not any(each.failed for each in records.values()):
+        return None
+    given = {key: value for key, value in asdict(wish).items() if value is not None}
+    return json.dumps(given, sort_keys=True, separators=(",", ":"))
+
+
+def _read(service: Mapping[str, Any] | None) -> Wish | None:
+    """What was kept; None: nothing, or nothing that can be read."""
+    annotations = ((service or {}).get("metadata") or {}).get("annotations") or {}
+    known = {each.name for each in fields(Wish)}
+    try:
+        given = json.loads(annotations[names.WISH_ANNOTATION])
+        kept = Wish(**{key: value for key, value in given.items() if key in known})
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    are_numbers = all(isinstance(each, int) for each in (kept.generation, kept.last))
+    are_texts = all(isinstance(each or "", str) for each in (kept.rollback, kept.request))
+    return kept if are_numbers and are_texts else None
+
+
+def _digest(spec: Mapping[str, Any]) -> str:
+    counted = {key: value for key, value in spec.items() if key not in _NO_REASON_TO_TRY_AGAIN}
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:16]
