@@ -11,7 +11,16 @@ from demo import steps
 from demo.kubectl import kubectl
 from tests.e2e.asking import Asking
 from tests.e2e.deployed import Deployed
-from tests.e2e.variants import MODEL, QUICK, Commit, change, rayservices, ready, revisions_with_pods
+from tests.e2e.variants import (
+    MODEL,
+    QUICK,
+    Commit,
+    change,
+    rayservices,
+    ready,
+    revisions_with_pods,
+    uids,
+)
 
 GATE = {"dataset": {"path": "evals/golden.jsonl"}, "ttftP95": "1s", "timeoutSeconds": 120}
 
@@ -83,3 +92,24 @@ def test_what_is_too_slow_never_gets_the_traffic(gated: Deployed) -> None:
         message = withdrawn(gated, before, "EvaluationFailed")
     assert asking.failures == []
     assert "TTFT p95 2." in message
+
+
+@pytest.mark.long
+def test_going_back_in_the_middle_restarts_nothing(fresh_echo: Deployed) -> None:
+    gate = {"dataset": GATE["dataset"], "concurrency": 1, "timeoutSeconds": 120}
+    fresh_echo.patch({"rollout": {**QUICK, "gate": gate, "pauseBeforePromotion": True}})
+    fresh_echo.wait_ready()
+    before = uids(fresh_echo)
+    slow = {"echo": {"seconds_to_start": 20, "seconds_to_first_token": 2.0}}
+    with Asking(fresh_echo.address, MODEL) as asking:
+        for phase in ("StartingRay", "LoadingModel", "Evaluating", "Paused"):
+            fresh_echo.patch({"app": {"args": slow}})
+            fresh_echo.wait(phase, lambda: ready(fresh_echo).get("reason") == phase)  # noqa: B023
+            fresh_echo.patch({"app": {"args": None}})
+            fresh_echo.wait_ready(seconds=30)
+            fresh_echo.wait(
+                "B's Pods to be gone", lambda: len(revisions_with_pods(fresh_echo)) == 1
+            )
+    assert asking.failures == []
+    assert uids(fresh_echo) == before
+    assert [each["outcome"] for each in fresh_echo.read()["status"]["history"]] == ["Promoted"]

@@ -54,6 +54,11 @@ def rayservices(deployed: Deployed) -> set[str]:
     return {each["metadata"]["name"] for each in deployed.listed("rayservices")}
 
 
+def uids(deployed: Deployed) -> set[str]:
+    """Of the RayServices: one that was made anew has another."""
+    return {each["metadata"]["uid"] for each in deployed.listed("rayservices")}
+
+
 def revisions_with_pods(deployed: Deployed) -> set[str]:
     labels = [pod["metadata"]["labels"] for pod in deployed.listed("pods")]
     revision = "serving.bastaix.dev/revision"
