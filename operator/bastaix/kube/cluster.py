@@ -163,7 +163,7 @@ class KubeCluster:
             self._index.absent(kind, name)
             return None
         if owner_of(kind, body["metadata"]) is not None:
-            self._index.told(kind, body)
+            self._index.answered(kind, body)
         return body
 
     async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
@@ -185,7 +185,7 @@ class KubeCluster:
             if there is None:
                 raise
             return there
-        self._index.told(kind, body)
+        self._index.answered(kind, body, manifest)
         return body
 
     async def apply(
@@ -197,12 +197,13 @@ class KubeCluster:
             self._index.doubt(kind, name_of(manifest["metadata"]))
         body = await self._apply(kind, manifest, query={"dryRun": "All"} if rehearsal else {})
         if not rehearsal:
-            self._index.told(kind, body)
+            self._index.answered(kind, body, manifest)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         self._count(kind.name, "status")
         try:
-            self._index.told(kind, await self._apply(kind, manifest, subresource="status"))
+            body = await self._apply(kind, manifest, subresource="status")
+            self._index.answered(kind, body, manifest)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -217,7 +218,7 @@ class KubeCluster:
         patched = await self._client.request(
             "PATCH", kind.path(*name), list(operations), query=query, content_type=JSON_PATCH
         )
-        self._index.told(kind, patched)
+        self._index.answered(kind, patched, {})
 
     async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         metadata = body["metadata"]

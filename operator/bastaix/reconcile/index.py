@@ -1,9 +1,12 @@
 """What the operator knows of the cluster, and how fresh each piece is.
 
-The watch tells it, our own writes tell it (the answer to a write is newer than what the
-watch has brought so far), and a listing of names now and then catches what a watch can
-miss: kopf does not notice an object that vanished while its watch was broken. What is
-doubtful is kept without a body, and whoever needs it reads it from the API server.
+The watch tells it, our own writes tell it, and a listing of names now and then catches what a
+watch can miss: kopf does not notice an object that vanished while its watch was broken. What is
+doubtful is read from the API server by whoever needs it.
+
+The answer to a write is newer than what the watch has brought so far. It may hold what others
+wrote just before, of which nobody would hear any more: so that is news once more when the watch
+brings it.
 
 kopf's own indexes are not used: until all kinds are listed they keep every listed body as
 parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
@@ -14,6 +17,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from bastaix.api import names
@@ -32,7 +36,15 @@ class _Entry:
     uid: str
     version: str
     packed: bytes | None
-    """None: known to exist, or to have existed; to be read before it is believed."""
+    """None: known to exist, or to have existed, and by name alone."""
+    is_doubted: bool = False
+    """To be read before it is believed."""
+    is_unheard: bool = False
+    """Nobody who waits for news of it has heard of this version."""
+
+    @property
+    def is_believed(self) -> bool:
+        return self.packed is not None and not self.is_doubted
 
 
 class Index:
@@ -42,6 +54,22 @@ class Index:
         # Resource version at the end of an object: old news of it, such as the late answer to
         # a write of ours, may come after the news of its end.
         self._ends: dict[str, str] = {}
+
+    def answered(
+        self, kind: Kind, body: Mapping[str, Any], written: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take an object as the API server gave it back: to a write of ours, or to a read."""
+        before = self._entries.get(kind, {}).get(name_of(body["metadata"]))
+        if not self.told(kind, body) or before is None:
+            return
+        is_ours = (
+            written is not None
+            and before.packed is not None
+            and not _is_foreign(_unpack(before.packed), body, written)
+        )
+        entry = self._entries.get(kind, {}).get(name_of(body["metadata"]))
+        if entry is not None:
+            entry.is_unheard = not is_ours
 
     def told(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Take an object as it was seen; says whether that is news."""
@@ -54,7 +82,7 @@ class Index:
         if _before(version, self._ends.get(uid)):
             return False
         if entry is not None and entry.uid == uid:
-            known = entry.version == version and entry.packed is not None
+            known = entry.version == version and entry.is_believed and not entry.is_unheard
             if known or _before(version, entry.version):
                 return False
         self._put(kind, name_of(metadata), _Entry(owner, uid, version, _pack(kind, body)))
@@ -75,7 +103,7 @@ class Index:
         """Read this object anew before it is believed."""
         entry = self._entries.get(kind, {}).get(name)
         if entry is not None:
-            entry.packed = None
+            entry.is_doubted = True
 
     def absent(self, kind: Kind, name: Name) -> None:
         """The API server was asked, and it does not exist."""
@@ -112,9 +140,8 @@ class Index:
 
     def doubtful(self) -> int:
         """How many objects are known by name alone."""
-        return sum(
-            entry.packed is None for entries in self._entries.values() for entry in entries.values()
-        )
+        entries = chain.from_iterable(each.values() for each in self._entries.values())
+        return sum(not entry.is_believed for entry in entries)
 
     def names(self) -> list[Name]:
         return list(self._entries.get(MODELDEPLOYMENT, {}))
@@ -125,7 +152,9 @@ class Index:
     def body(self, kind: Kind, name: Name) -> Body | None:
         """The object as last seen; None when it must be read (see `knows`) or is not there."""
         entry = self._entries.get(kind, {}).get(name)
-        return None if entry is None or entry.packed is None else _unpack(entry.packed)
+        if entry is None or entry.packed is None or entry.is_doubted:
+            return None
+        return _unpack(entry.packed)
 
     def owned(self, kind: Kind, owner: Name) -> list[Name]:
         """Names of the objects of a kind that belong to one ModelDeployment."""
@@ -166,6 +195,29 @@ def _before(version: str, other: str | None) -> bool:
     if other is None or not (version.isdigit() and other.isdigit()):
         return False
     return int(version) < int(other)
+
+
+def _is_foreign(
+    before: Mapping[str, Any], after: Mapping[str, Any], written: Mapping[str, Any]
+) -> bool:
+    """Whether more has changed than what we wrote: a status, or all but the status."""
+    if "status" not in written:
+        return bool(before.get("status") != after.get("status"))
+    parts = ("generation", "annotations", "labels")
+    old, new = before["metadata"], after["metadata"]
+    if any(old.get(part) != new.get(part) for part in parts):
+        return True
+    return _others(before, written) != _others(after, written)
+
+
+def _others(body: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a status is not written here."""
+    status, ours = body.get("status") or {}, written["status"]
+    types = {each["type"] for each in ours.get("conditions") or ()}
+    kept = {key: value for key, value in status.items() if key not in (*ours, "conditions")}
+    listed = status.get("conditions") or ()
+    conditions = {each["type"]: each for each in listed if each["type"] not in types}
+    return {**kept, "conditions": conditions}
 
 
 def _pack(kind: Kind, body: Mapping[str, Any]) -> bytes:

@@ -163,3 +163,61 @@ def test_a_listing_tells_whose_objects_it_doubts() -> None:
     assert index.listed(RAYSERVICE, [rayservice(1)["metadata"]], everywhere) == set()
     assert index.listed(RAYSERVICE, [rayservice(2)["metadata"]], everywhere) == {OWNER}
     assert index.listed(RAYSERVICE, [], everywhere) == {OWNER}
+
+
+def deployment(version: int, *, generation: int = 1, **status: Any) -> dict[str, Any]:
+    metadata = {
+        "namespace": "demo",
+        "name": OWNER[1],
+        "uid": "u1",
+        "resourceVersion": str(version),
+        "generation": generation,
+    }
+    return {"metadata": metadata, "spec": {}, "status": status}
+
+
+def condition(type: str, status: str = "True") -> dict[str, str]:
+    return {"type": type, "status": status}
+
+
+OURS = {"status": {"url": "x", "conditions": [condition("Ready")]}}
+
+
+@pytest.mark.parametrize(
+    ("after", "is_news"),
+    [
+        (deployment(3, url="x", conditions=[condition("Ready")]), False),
+        (deployment(3, generation=2, url="x", conditions=[condition("Ready")]), True),
+        (deployment(3, url="x", source={"a": 1}, conditions=[condition("Ready")]), True),
+        (deployment(3, url="x", conditions=[condition("Ready"), condition("Other")]), True),
+    ],
+    ids=["ours alone", "another spec", "another's field", "another's condition"],
+)
+def test_what_others_wrote_before_the_answer_to_our_write_is_still_news_to_the_watch(
+    after: dict[str, Any], is_news: bool
+) -> None:
+    index = Index()
+    index.told(MODELDEPLOYMENT, deployment(1, conditions=[condition("Ready", "False")]))
+    index.answered(MODELDEPLOYMENT, after, OURS)
+    assert not index.told(MODELDEPLOYMENT, deployment(2, generation=2)), "it is older"
+    assert index.told(MODELDEPLOYMENT, after) == is_news
+    assert not index.told(MODELDEPLOYMENT, after), "once"
+
+
+def test_a_status_that_came_with_the_answer_to_a_write_is_still_news() -> None:
+    for status, is_news in (({}, False), ({"a": 1}, True)):
+        index = Index()
+        index.told(RAYSERVICE, rayservice(1, status={}))
+        index.doubt(RAYSERVICE, NAME)
+        written = rayservice(2, spec={"a": 1}, status=status)
+        index.answered(RAYSERVICE, written, {"spec": {"a": 1}})
+        assert index.told(RAYSERVICE, written) == is_news
+
+
+def test_what_was_read_is_still_news_to_the_watch() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    index.doubt(RAYSERVICE, NAME)
+    index.answered(RAYSERVICE, rayservice(2))
+    assert seen(index) == "2"
+    assert index.told(RAYSERVICE, rayservice(2))
