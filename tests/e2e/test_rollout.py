@@ -56,7 +56,7 @@ def test_a_commit_that_cannot_be_imported_never_gets_traffic_and_is_withdrawn(
     before = rayservices(running)
     with Asking(running.address, MODEL) as asking:
         change(running, commit("import a_package_that_nobody_has"))
-        running.wait("a verdict", lambda: ready(running).get("reason") == "ServeFailed", 180)
+        running.wait("a verdict", lambda: ready(running).get("reason") == "DependencyMissing", 180)
         running.wait("B to be gone", lambda: rayservices(running) == before)
         running.wait("B's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
     assert asking.failures == []
@@ -69,20 +69,28 @@ def test_a_commit_that_cannot_be_imported_never_gets_traffic_and_is_withdrawn(
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("args", "known"),
+    ("args", "reason", "known"),
     [
-        ({"llm_configs": [{"engine_kwarg": {}}]}, "did you mean 'engine_kwargs'?"),
-        ({"echo": {"crash": "constructor", "crash_message": "the weights are torn"}}, "torn"),
+        (
+            {"llm_configs": [{"engine_kwarg": {}}]},
+            "ArgumentsRejected",
+            "did you mean 'engine_kwargs'?",
+        ),
+        (
+            {"echo": {"crash": "constructor", "crash_message": "the weights are torn"}},
+            "ConstructorFailed",
+            "torn",
+        ),
     ],
     ids=["an argument that nobody knows", "a crash in the constructor"],
 )
 def test_arguments_that_the_app_cannot_start_with_never_get_traffic(
-    running: Deployed, args: dict[str, Any], known: str
+    running: Deployed, args: dict[str, Any], reason: str, known: str
 ) -> None:
     before = rayservices(running)
     with Asking(running.address, MODEL) as asking:
         running.patch({"app": {"args": args}})
-        running.wait("a verdict", lambda: ready(running).get("reason") == "ServeFailed", 240)
+        running.wait("a verdict", lambda: ready(running).get("reason") == reason, 240)
         running.wait("B to be gone", lambda: rayservices(running) == before)
         running.wait("B's Pods to be gone", lambda: len(revisions_with_pods(running)) == 1)
     assert asking.failures == []

@@ -6,13 +6,18 @@ what is found first is what everything after it waits for.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe import causes, pods, serve
-from bastaix.observe.observed import Object, Observed, Via, condition, is_ready
+from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready
 from bastaix.observe.text import shortened
+
+UNHEEDED_SECONDS: Final = 30.0
+"""KubeRay answers within one: for so long it may be restarted."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,26 @@ def _not_created(view: _View) -> Finding | None:
     if view.rayservice:
         return None
     return Finding(reasons.STARTING_RAY, "the RayService is about to be created")
+
+
+def unheeded_for(observed: Observed, revision: str) -> float | None:
+    """Seconds for which KubeRay has said nothing of the RayService; None: it has."""
+    rayservice = observed.rayservice_of(revision)
+    if rayservice is None or rayservice.get("status") or observed.at is None:
+        return None
+    try:
+        return (observed.at - datetime.fromisoformat(creation(rayservice))).total_seconds()
+    except ValueError:
+        return None
+
+
+def _not_reconciled(view: _View) -> Finding | None:
+    waited = unheeded_for(view.observed, view.revision)
+    if waited is None or waited < UNHEEDED_SECONDS:
+        return None
+    name = view.rayservice["metadata"]["name"]
+    message = f"KubeRay has said nothing of RayService {name} for {waited:.0f} s"
+    return Finding(reasons.KUBERAY_NOT_RECONCILING, message)
 
 
 def _refused(view: _View) -> Finding | None:
@@ -141,7 +166,20 @@ def _replica_unplaced(view: _View) -> Finding | None:
     if view.app is None or view.app.status == serve.RUNNING:
         return None
     unplaced = view.app.unplaced()
-    return Finding(reasons.SCHEDULING, unplaced) if unplaced else None
+    if unplaced is None:
+        return None
+    is_vain = "GPU" in unplaced and _has_no_gpu(view)
+    return Finding(reasons.RAY_RESOURCES_UNAVAILABLE if is_vain else reasons.SCHEDULING, unplaced)
+
+
+def _has_no_gpu(view: _View) -> bool:
+    """No worker Pod of it will ever have one."""
+    cluster = view.observed.raycluster_of(view.revision) or {}
+    groups = (cluster.get("spec") or {}).get("workerGroupSpecs") or ()
+    specs = [each["template"]["spec"] for each in groups if "template" in each]
+    containers = chain.from_iterable(each["containers"] for each in specs)
+    limits = [(each.get("resources") or {}).get("limits") or {} for each in containers]
+    return bool(limits) and not any("gpu" in key for limit in limits for key in limit)
 
 
 def _loading(view: _View) -> Finding | None:
@@ -173,6 +211,7 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _kuberay_absent,
     _not_created,
     _answered,
+    _not_reconciled,
     _refused,
     _pod_refused,
     _head_hindered,

@@ -54,6 +54,8 @@ class Observed:
     controller_revisions: tuple[Object, ...] = ()
     image: str | None = None
     """The operator's own, by which candidates are evaluated; None: nobody has said."""
+    at: datetime | None = None
+    """When it was seen; None: nobody has said."""
     kuberay: Literal["present", "missing"] = "present"
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server has just refused."""

@@ -16,6 +16,7 @@ from bastaix.api.conditions import timestamp
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
 from bastaix.observe.observed import Observed, Refusal
 from bastaix.reconcile import children
 from bastaix.reconcile.children import Object, Patch
@@ -119,7 +120,7 @@ def plan(
         events=move.events,
         # whom the Service leads to is asked when it does
         asks=questions if move.turn == roles.turn else (),
-        after=_soonest(move.after, due, _drained(roles, left, md, now)),
+        after=_soonest(move.after, due, _drained(roles, left, md, now), _heeded(observed, roles)),
         said=said(observed, roles, move.verdict, left, now),
     )
     return _hindered(steps, _met(observed, roles, hindrance))
@@ -312,6 +313,14 @@ def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: dateti
         waits.append((roles.retry_at - now).total_seconds())
     # what is over and changes nothing waits for something else: a look at once would be for ever
     return min((each for each in waits if each > 0), default=None)
+
+
+def _heeded(observed: Observed, roles: Roles) -> float | None:
+    """When it will be time to say that KubeRay does nothing, which brings no look by itself."""
+    parties = filter(None, (roles.candidate, roles.active))
+    waited = (unheeded_for(observed, each) for each in parties)
+    left = [UNHEEDED_SECONDS - each for each in waited if each is not None]
+    return min((each for each in left if each > 0), default=None)
 
 
 def _met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:

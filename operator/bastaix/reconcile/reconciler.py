@@ -199,6 +199,7 @@ class Reconciler:
             controller_revisions=await self._own(kinds.CONTROLLERREVISION, md),
             image=self._image,
             refused=goal.refused,
+            at=self._now(),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
         now = self._now()

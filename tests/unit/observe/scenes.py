@@ -35,7 +35,11 @@ def app(
 
 
 def rayservice(status: dict[str, Any] | None = None, hash: str = HASH) -> dict[str, Any]:
-    return {"metadata": metadata(f"smollm2-{hash}", hash), "status": status or {}}
+    created = {"creationTimestamp": "2026-01-01T12:00:00Z"}
+    return {
+        "metadata": {**metadata(f"smollm2-{hash}", hash), **created},
+        "status": status or {},
+    }
 
 
 def raycluster(hash: str = HASH, **condition: str) -> dict[str, Any]:

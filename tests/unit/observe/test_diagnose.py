@@ -1,6 +1,8 @@
 """Where a revision stands, from what KubeRay and Kubernetes say: a sentence a state."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from bastaix.observe.observed import Observed
 from tests.unit.observe.scenes import (
     ANSWERING,
     HASH,
+    LATER,
+    NOW,
     PODS,
     UP,
     app,
@@ -61,6 +65,14 @@ CONSTRUCTOR = (
     "\x1b[36mray::ServeReplica\x1b[39m\nValueError: max_model_len is 0\n"
 )
 
+
+def with_workers(resources: dict[str, Any]) -> dict[str, Any]:
+    found = raycluster()
+    containers = [{"name": "ray", "resources": resources}]
+    found["spec"]["workerGroupSpecs"][0]["template"] = {"spec": {"containers": containers}}
+    return found
+
+
 STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "the user wants no Pods",
@@ -89,6 +101,38 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         ),
         reasons.RAYSERVICE_REFUSED,
         "name too long",
+    ),
+    (
+        "KubeRay says nothing of a RayService that is half a minute old",
+        scene(rayservice=rayservice(), at=LATER),
+        reasons.KUBERAY_NOT_RECONCILING,
+        f"RayService smollm2-{HASH}",
+    ),
+    (
+        "KubeRay has not got to it yet",
+        scene(rayservice=rayservice(), at=NOW + timedelta(seconds=10), **UP),
+        reasons.STARTING_RAY,
+        "create the head Pod",
+    ),
+    (
+        "a replica asks for a GPU in a cluster that will never have one",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayclusters=(with_workers({"limits": {"memory": "2Gi"}}),),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.RAY_RESOURCES_UNAVAILABLE,
+        "'GPU': 2.0",
+    ),
+    (
+        "a replica waits for a GPU that another Pod may bring",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayclusters=(with_workers({"limits": {"nvidia.com/gpu": "1"}}),),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.SCHEDULING,
+        "'GPU': 2.0",
     ),
     (
         "a quota refuses the head Pod",

@@ -170,7 +170,7 @@ def test_a_death_after_any_write_changes_nothing_about_the_end(name: str) -> Non
     ("name", "expect"),
     [
         ("blue-green", lambda end: end["conditions"]["Ready"] == ("True", "Ready")),
-        ("withdrawn", lambda end: end["conditions"]["Stalled"] == ("True", "ServeFailed")),
+        ("withdrawn", lambda end: end["conditions"]["Stalled"] == ("True", "DependencyMissing")),
         ("evaluated", lambda end: end["conditions"]["Ready"] == ("True", "Ready")),
         ("too-bad", lambda end: end["conditions"]["Stalled"] == ("True", "EvaluationFailed")),
         ("turned-back", lambda end: end["conditions"]["Ready"] == ("False", "WrongAnswer")),

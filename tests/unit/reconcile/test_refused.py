@@ -232,4 +232,4 @@ def test_a_failure_makes_one_event() -> None:
     stage.say({"status": "DEPLOY_FAILED", "message": "ImportError"}, b)
     stage.notes.events.clear()
     stage.run()
-    assert [reason for reason, _ in stage.notes.events].count("ServeFailed") == 1
+    assert [reason for reason, _ in stage.notes.events].count("DependencyMissing") == 1

@@ -65,14 +65,18 @@ def test_a_candidate_that_serve_gives_up_is_withdrawn_and_the_active_one_stays()
     stage.run()
     assert there(stage) == {a}
     assert stage.selected == a
-    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.ready["reason"] == "DependencyMissing"
     assert "No module named 'x'" in stage.ready["message"]
     assert stage.condition("Stalled")["status"] == "True"
     assert stage.condition("Promoted")["status"] == "False"
     assert serves(stage)
     assert outcome(stage, b).outcome == "Failed"
     (newest, *_) = status_of(stage.cluster, NAME)["history"]
-    assert (newest["commit"], newest["outcome"], newest["reason"]) == (B, "Failed", "ServeFailed")
+    assert (newest["commit"], newest["outcome"], newest["reason"]) == (
+        B,
+        "Failed",
+        "DependencyMissing",
+    )
 
 
 def test_what_failed_for_good_is_not_tried_again_before_the_spec_changes() -> None:
@@ -99,7 +103,7 @@ def test_a_first_revision_that_fails_is_withdrawn_too() -> None:
     stage.run()
     assert there(stage) == set()
     assert outcome(stage, name).outcome == "Failed"
-    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.ready["reason"] == "DependencyMissing"
     assert stage.selected == f"{NAME[1]}-none"
     stage.take_down()
     stage.writes()
@@ -182,7 +186,7 @@ def test_a_recreate_that_fails_brings_the_last_good_revision_back() -> None:
     stage.bring_up(a)
     stage.run()
     assert serves(stage)
-    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.ready["reason"] == "DependencyMissing"
     assert stage.condition("Stalled")["status"] == "True"
 
 

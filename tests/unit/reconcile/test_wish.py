@@ -56,7 +56,7 @@ def test_what_failed_is_not_tried_again_because_somebody_scales() -> None:
         stage.reconciler = stage.restarted()
         stage.run()
         assert there(stage) == {a}
-    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.ready["reason"] == "DependencyMissing"
     assert stage.condition("Stalled")["status"] == "True"
 
 
@@ -189,7 +189,7 @@ def test_a_return_without_a_name_does_not_slide_on_when_it_fails() -> None:
         stage.take_down()
         stage.clock.forward(3600)
     assert there(stage) == {c}, "and nobody goes on to the one before that"
-    assert stage.ready["reason"] == "ServeFailed"
+    assert stage.ready["reason"] == "DependencyMissing"
     assert stage.condition("Stalled")["status"] == "True"
     assert a not in there(stage)
 
