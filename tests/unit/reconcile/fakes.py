@@ -129,6 +129,8 @@ class FakeCluster:
 
     def _merge(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         before = self._index.body(kind, name_of(manifest["metadata"])) or {"metadata": {}}
+        if kind == RAYSERVICE:  # KubeRay takes it up at once
+            before.setdefault("status", {"conditions": []})
         metadata = {**before["metadata"], **manifest["metadata"]}
         self.put(kind, {**before, **manifest, "metadata": metadata})
 
