@@ -61,6 +61,23 @@ def source(**given: str | None) -> None:
 
 
 @main.command()
+@click.argument("reason", required=False)
+def explain(reason: str | None) -> None:
+    """Say what REASON means, where it comes from and what to do; without it, list them all.
+
+    \b
+      kubectl get md                     REASON stands in a column of its own
+      bastaix explain ModelNotFound
+    """
+    from bastaix import explain as explaining
+
+    try:
+        click.echo(explaining.listing() if reason is None else explaining.explain(reason))
+    except explaining.UnknownReason as unknown:
+        raise click.UsageError(str(unknown)) from unknown
+
+
+@main.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option(
     "--offline",

@@ -10,7 +10,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import pods, serve
+from bastaix.observe import causes, pods, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, is_ready
 from bastaix.observe.text import shortened
 
@@ -83,7 +83,7 @@ def _pod_refused(view: _View) -> Finding | None:
     failure = condition(cluster or {}, "ReplicaFailure")
     if failure.get("status") != "True":
         return None
-    return Finding(reasons.POD_REFUSED, shortened(failure.get("message") or failure["reason"]))
+    return pods.refused(str(failure.get("message") or failure["reason"]))
 
 
 def _head_hindered(view: _View) -> Finding | None:
@@ -94,19 +94,21 @@ def _head_hindered(view: _View) -> Finding | None:
         return None
     found = next((finding for head in heads if (finding := pods.hindrance(head))), None)
     message = f"waiting for head Pod {heads[0]['metadata']['name']} to become ready"
-    return found or Finding(reasons.STARTING_RAY, message)
+    # Serve has run in this cluster, so it had a head before
+    reason = reasons.STARTING_RAY if view.app is None else reasons.HEAD_LOST
+    return found or Finding(reason, message)
 
 
 def _serve_failed(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.DEPLOY_FAILED:
         return None
-    return Finding(reasons.SERVE_FAILED, view.app.complaint())
+    return causes.cause(view.app.said(), serve.import_path(view.rayservice))
 
 
 def _serve_unhealthy(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.UNHEALTHY:
         return None
-    return Finding(reasons.SERVE_UNHEALTHY, view.app.complaint())
+    return Finding(reasons.HEALTH_CHECK_FAILING, view.app.complaint())
 
 
 def _worker_hindered(view: _View) -> Finding | None:

@@ -1,5 +1,6 @@
 """What keeps one Pod from running, from its own status."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -12,8 +13,12 @@ _UNAVAILABLE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 )
 _BROKEN: Final = frozenset(
-    {"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
+_OF_VOLUMES: Final = re.compile(
+    r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
+)
+_OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
 
 
 def hindrance(pod: Object) -> Finding | None:
@@ -21,12 +26,27 @@ def hindrance(pod: Object) -> Finding | None:
     return next((finding for check in _CHECKS if (finding := check(pod))), None)
 
 
+def refused(message: str) -> Finding:
+    """Why Kubernetes does not let a Pod be made."""
+    reason = reasons.POD_REFUSED
+    if "exceeded quota" in message:
+        reason = reasons.QUOTA_EXCEEDED
+    elif any(sign in message for sign in ("admission webhook", "PodSecurity", "forbidden")):
+        reason = reasons.ADMISSION_DENIED
+    return Finding(reason, shortened(message))
+
+
 def _unscheduled(pod: Object) -> Finding | None:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") != "False":
         return None
     message = scheduled.get("message") or "no node has been found yet"
-    return Finding(reasons.SCHEDULING, shortened(f"{_called(pod)}: {message}"))
+    reason = reasons.SCHEDULING
+    if scheduled.get("reason") == "Unschedulable":
+        reason = reasons.UNSCHEDULABLE
+        if _OF_VOLUMES.search(message) and "Insufficient " not in message:
+            reason = reasons.VOLUME_MISSING
+    return Finding(reason, shortened(f"{_called(pod)}: {message}"))
 
 
 def _image_unavailable(pod: Object) -> Finding | None:
@@ -35,17 +55,31 @@ def _image_unavailable(pod: Object) -> Finding | None:
         if waiting.get("reason") in _UNAVAILABLE:
             said = waiting.get("message") or waiting["reason"]
             message = f"{_called(pod)} cannot get image {container.get('image')}: {said}"
-            return Finding(reasons.IMAGE_UNAVAILABLE, shortened(message))
+            return Finding(reasons.IMAGE_PULL_FAILED, shortened(message))
+    return None
+
+
+def _killed(pod: Object) -> Finding | None:
+    """For its memory, now or the last time; a container that runs again may be killed again."""
+    for container in _containers(pod):
+        ends = (_terminated(container), _terminated({"state": container.get("lastState")}))
+        if _running(container) or not any(end.get("reason") == "OOMKilled" for end in ends):
+            continue
+        message = f"{_called(pod)}, container {container['name']}, was killed for its memory"
+        return Finding(reasons.OUT_OF_MEMORY, message)
     return None
 
 
 def _broken(pod: Object) -> Finding | None:
     for container in _containers(pod):
         waiting = _waiting(container)
+        said = waiting.get("message") or waiting.get("reason") or ""
+        message = shortened(f"{_called(pod)}, container {container['name']}: {said}")
+        if waiting.get("reason") == "CrashLoopBackOff":
+            return Finding(reasons.CRASH_LOOPING, message)
         if waiting.get("reason") in _BROKEN:
-            said = waiting.get("message") or waiting["reason"]
-            message = f"{_called(pod)}, container {container['name']}: {said}"
-            return Finding(reasons.POD_FAILED, shortened(message))
+            is_config = _OF_CONFIG.search(said)
+            return Finding(reasons.CONFIG_MISSING if is_config else reasons.POD_FAILED, message)
     return None
 
 
@@ -53,11 +87,13 @@ def _ended(pod: Object) -> Finding | None:
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return None
+    known = {"Evicted": reasons.EVICTED, "NodeLost": reasons.NODE_LOST}
     ends = (_terminated(container) for container in _containers(pod))
     end = next((each for each in ends if each.get("exitCode")), {})
-    said = status.get("reason") or end.get("reason") or "failed"
+    said = status.get("message") or status.get("reason") or end.get("reason") or "failed"
     code = f" with exit code {end['exitCode']}" if end else ""
-    return Finding(reasons.POD_FAILED, shortened(f"{_called(pod)} ended{code}: {said}"))
+    reason = known.get(status.get("reason") or "", reasons.POD_FAILED)
+    return Finding(reason, shortened(f"{_called(pod)} ended{code}: {said}"))
 
 
 def _pulling(pod: Object) -> Finding | None:
@@ -74,6 +110,7 @@ def _pulling(pod: Object) -> Finding | None:
 _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
     _unscheduled,
     _image_unavailable,
+    _killed,
     _broken,
     _ended,
     _pulling,
@@ -97,6 +134,10 @@ def _waiting(container: Object) -> dict[str, Any]:
 
 def _terminated(container: Object) -> dict[str, Any]:
     return (container.get("state") or {}).get("terminated") or {}
+
+
+def _running(container: Object) -> bool:
+    return "running" in (container.get("state") or {})
 
 
 def _started(container: Object) -> bool:

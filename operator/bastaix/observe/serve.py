@@ -3,6 +3,7 @@
 KubeRay's own `Ready` is not asked: it means only that there are endpoints.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,7 @@ RUNNING: Final = "RUNNING"
 DEPLOY_FAILED: Final = "DEPLOY_FAILED"
 UNHEALTHY: Final = "UNHEALTHY"
 
+_IMPORT_PATH: Final = re.compile(r"^\s*-?\s*import_path:\s*[\"']?([\w.:]+)", re.MULTILINE)
 _UNPLACED: Final = "to be scheduled"
 # What Serve says of every model that takes its time.
 _SLOW: Final = "more than 30s to initialize"
@@ -31,6 +33,13 @@ class App:
             if deployment.get("status") in (DEPLOY_FAILED, UNHEALTHY) and _message(deployment):
                 return last_line(f"{name}: {last_line(_message(deployment))}")
         return last_line(self.message) or f"the app is {self.status}, without a word why"
+
+    def said(self) -> str:
+        """All that Serve says of a failed app, what is of its deployments last."""
+        failed = (DEPLOY_FAILED, UNHEALTHY)
+        deployments = sorted(self.deployments.items())
+        texts = [_message(each) for _, each in deployments if each.get("status") in failed]
+        return "\n".join([self.message, *texts])
 
     def unplaced(self) -> str | None:
         """A replica that found no place in the Ray cluster."""
@@ -63,6 +72,13 @@ def app(rayservice: Object) -> App | None:
                 deployments=each.get("serveDeploymentStatuses") or {},
             )
     return None
+
+
+def import_path(rayservice: Object) -> str:
+    """Of the revision that a RayService runs."""
+    config = (rayservice.get("spec") or {}).get("serveConfigV2") or ""
+    match = _IMPORT_PATH.search(config)
+    return match[1] if match else ""
 
 
 def _message(deployment: Mapping[str, Any]) -> str:

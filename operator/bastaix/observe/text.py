@@ -7,10 +7,14 @@ MAX_LENGTH: Final = 300
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
+def cleaned(text: str) -> list[str]:
+    """Its lines without colours and indentation."""
+    return [line.strip() for line in _ANSI.sub("", text).splitlines()]
+
+
 def last_line(text: str) -> str:
     """The last line that says something: in a traceback, the exception."""
-    lines = [line.strip() for line in _ANSI.sub("", text).splitlines()]
-    return shortened(next((line for line in reversed(lines) if line), ""))
+    return shortened(next((line for line in reversed(cleaned(text)) if line), ""))
 
 
 def shortened(line: str) -> str:

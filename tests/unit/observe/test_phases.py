@@ -39,6 +39,13 @@ NO_SECRET = container(
 )
 CREATING = container(waiting={"reason": "ContainerCreating"})
 INITIALIZING = container(waiting={"reason": "PodInitializing"})
+CRASHING = container(
+    waiting={
+        "reason": "CrashLoopBackOff",
+        "message": "back-off 10s restarting failed container=ray",
+    }
+)
+NO_CLAIM = [{**NO_NODE[0], "message": 'persistentvolumeclaim "models" not found'}]
 KILLED = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
 UNPLACED = (
     "Deployment 'LLMServer:smollm2' in application 'smollm2' has 1 replicas that have taken"
@@ -96,7 +103,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
                 ),
             ),
         ),
-        reasons.POD_REFUSED,
+        reasons.QUOTA_EXCEEDED,
         "exceeded quota",
     ),
     (
@@ -108,13 +115,13 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "no node has room for the head",
         scene(rayservice=rayservice(), pods=(pod("head", conditions=NO_NODE),), **UP),
-        reasons.SCHEDULING,
+        reasons.UNSCHEDULABLE,
         "head Pod p-head: 0/1 nodes are available: 1 Insufficient memory.",
     ),
     (
         "the head's image is not to be had",
         scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[BACK_OFF]),), **UP),
-        reasons.IMAGE_UNAVAILABLE,
+        reasons.IMAGE_PULL_FAILED,
         "head Pod p-head cannot get image ray:1: Back-off pulling image",
     ),
     (
@@ -126,7 +133,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "the head lacks a Secret",
         scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[NO_SECRET]),), **UP),
-        reasons.POD_FAILED,
+        reasons.CONFIG_MISSING,
         'secret "hub" not found',
     ),
     (
@@ -136,8 +143,68 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
             pods=(pod("head", phase="Failed", containerStatuses=[KILLED]),),
             **UP,
         ),
+        reasons.OUT_OF_MEMORY,
+        "head Pod p-head, container ray, was killed for its memory",
+    ),
+    (
+        "the head ended, and its container may not be started again",
+        scene(rayservice=rayservice(), pods=(pod("head", phase="Failed"),), **UP),
         reasons.POD_FAILED,
-        "head Pod p-head ended with exit code 137: OOMKilled",
+        "head Pod p-head ended: failed",
+    ),
+    (
+        "the node put the head out",
+        scene(
+            rayservice=app("RUNNING", side="active"),
+            pods=(pod("head", phase="Failed", reason="Evicted", message="low on disk"),),
+            **UP,
+        ),
+        reasons.EVICTED,
+        "head Pod p-head ended: low on disk",
+    ),
+    (
+        "the head's container ends again and again",
+        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[CRASHING]),), **UP),
+        reasons.CRASH_LOOPING,
+        "back-off 10s restarting failed container",
+    ),
+    (
+        "the head's container ends again and again, for its memory",
+        scene(
+            rayservice=rayservice(),
+            pods=(pod("head", containerStatuses=[{**CRASHING, "lastState": KILLED["state"]}]),),
+            **UP,
+        ),
+        reasons.OUT_OF_MEMORY,
+        "was killed for its memory",
+    ),
+    (
+        "the head's claim is not there",
+        scene(rayservice=rayservice(), pods=(pod("head", conditions=NO_CLAIM),), **UP),
+        reasons.VOLUME_MISSING,
+        'persistentvolumeclaim "models" not found',
+    ),
+    (
+        "the head of a cluster in which an app ran is made anew",
+        scene(rayservice=app("RUNNING", side="active"), pods=(running("head"),), **UP),
+        reasons.HEAD_LOST,
+        "waiting for head Pod p-head",
+    ),
+    (
+        "a policy refuses the worker Pod",
+        scene(
+            rayservice=rayservice(),
+            rayclusters=(
+                raycluster(
+                    type="ReplicaFailure",
+                    status="True",
+                    reason="FailedCreateWorkerPod",
+                    message='pods "x" is forbidden: violates PodSecurity "restricted:latest"',
+                ),
+            ),
+        ),
+        reasons.ADMISSION_DENIED,
+        "violates PodSecurity",
     ),
     (
         "the head is coming up",
@@ -148,7 +215,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "no node has room for the worker",
         scene(rayservice=rayservice(), pods=(HEAD, pod("worker", conditions=NO_NODE)), **UP),
-        reasons.SCHEDULING,
+        reasons.UNSCHEDULABLE,
         "worker Pod p-worker: 0/1 nodes",
     ),
     (
@@ -230,7 +297,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "the app cannot be imported",
         scene(rayservice=app("DEPLOY_FAILED", TRACEBACK), pods=(HEAD, running("worker")), **UP),
-        reasons.SERVE_FAILED,
+        reasons.DEPENDENCY_MISSING,
         "ModuleNotFoundError: No module named 'main'",
     ),
     (
@@ -244,8 +311,8 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
             pods=(HEAD, running("worker")),
             **UP,
         ),
-        reasons.SERVE_FAILED,
-        "LLM: ValueError: max_model_len is 0",
+        reasons.CONSTRUCTOR_FAILED,
+        "ValueError: max_model_len is 0",
     ),
     (
         "the app failed before its worker had a place: the cause comes first",
@@ -254,7 +321,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
             pods=(HEAD, pod("worker", conditions=NO_NODE)),
             **UP,
         ),
-        reasons.SERVE_FAILED,
+        reasons.DEPENDENCY_MISSING,
         "ModuleNotFoundError",
     ),
     (
@@ -269,7 +336,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
                 ),
             ),
         ),
-        reasons.SERVE_UNHEALTHY,
+        reasons.HEALTH_CHECK_FAILING,
         "LLM: A replica's health check failed.",
     ),
     (

@@ -1,0 +1,44 @@
+"""What a reason is, and a finding: a reason with its evidence."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Heals = Literal["itself", "outside", "never"]
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    name: str
+    meaning: str
+    hint: str
+    heals: Heals
+    causes: str = ""
+    """What it typically comes from, for whoever reads about it."""
+
+    @property
+    def severity(self) -> Severity:
+        by_heals: dict[Heals, Severity] = {"itself": "info", "outside": "warning"}
+        return by_heals.get(self.heals, "error")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A reason with the one line of evidence for it."""
+
+    reason: Reason
+    message: str
+
+
+def explained(finding: Finding) -> str:
+    """The message for a status: with what to do about it, where anything can be done.
+
+    Said once: what one controller has explained, the other hands on as it is.
+    """
+    reason, message = finding.reason, finding.message
+    if reason.heals == "itself" or message.endswith(reason.hint):
+        return message
+    return f"{message.removesuffix('.')}. {reason.hint}"

@@ -1,0 +1,154 @@
+"""What Ray Serve's kilobytes of traceback mean: one reason, and the one line that says so. Pure.
+
+Serve hands on what was raised, wherever it was: in the builder, in a constructor, in the engine's
+own process. The table below is read from its top, so what is named by its own words comes before
+what it looks like from outside: a model that is not found is an error of a constructor as well.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Finding, Reason
+from bastaix.observe.text import cleaned, shortened
+
+_MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_ATTRIBUTE: Final = re.compile(r"AttributeError: module '([\w.]+)' has no attribute '(\w+)'")
+_NAME: Final = re.compile(r"ImportError: cannot import name '\w+' from '([\w.]+)'")
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """A line that fits says the reason; of several the last one, as causes come first."""
+
+    reason: Reason
+    pattern: re.Pattern[str]
+
+
+def _sign(reason: Reason, *alternatives: str) -> _Sign:
+    return _Sign(reason, re.compile("|".join(alternatives)))
+
+
+_SIGNS: Final = (
+    _sign(reasons.SHARED_MEMORY_TOO_SMALL, r"Insufficient space in /dev/shm"),
+    _sign(
+        reasons.MODEL_ACCESS_DENIED,
+        r"GatedRepoError",
+        r"Cannot access gated repo",
+        r"Access to model .* is restricted",
+        r"(401|403) Client Error.*huggingface",
+    ),
+    _sign(
+        reasons.MODEL_NOT_FOUND,
+        r"RepositoryNotFoundError",
+        r"is not a local folder and is not a valid model identifier",
+        r"Repo id must (be in the form|use alphanumeric)",
+        r"LocalEntryNotFoundError",
+        r"Invalid repository ID or local directory",
+        r"OfflineModeIsEnabled",
+        r"couldn't connect to .https://huggingface",
+    ),
+    _sign(
+        reasons.MODEL_INCOMPATIBLE,
+        r"Model architectures .* (are not supported|failed to be inspected)",
+        r"does not recognize this architecture",
+        r"(quantization|Quantization) .* (is not|not) supported",
+    ),
+    _sign(
+        reasons.ENGINE_OUT_OF_MEMORY,
+        r"No available memory for the cache blocks",
+        r"larger than the available KV cache",
+        r"OutOfMemoryError: (CUDA|HIP|XPU) out of memory",
+        r"Free memory on device .* is less than desired",
+    ),
+    _sign(
+        reasons.ENGINE_ARGUMENT_UNKNOWN,
+        r"(Async)?EngineArgs\.__init__\(\) got an unexpected keyword argument",
+        r"(Async)?EngineArgs.* has no (attribute|field)",
+    ),
+    _sign(
+        reasons.NOT_AN_APPLICATION,
+        r"Expected a built Serve application",
+        r"Application builder functions (must return|should take)",
+    ),
+    _sign(
+        reasons.ARGUMENTS_REJECTED,
+        r"wrong arguments: ",
+        r"\d+ validation errors? for ",
+        r"Arguments can only be passed to an application builder",
+    ),
+)
+
+_LATER: Final = (
+    _sign(reasons.ENGINE_INIT_FAILED, r"Engine core initialization failed"),
+    _sign(
+        reasons.REPLICA_LOST,
+        r"ActorUnavailableError|ActorDiedError|Socket closed",
+        r"The actor died unexpectedly",
+        r"running low on memory",
+    ),
+    _sign(reasons.CONSTRUCTOR_FAILED, r"failed to start \d+ times in a row"),
+)
+"""What says where it broke, and not why."""
+
+
+def cause(text: str, import_path: str) -> Finding:
+    """`text` is all that Serve says of an app that failed."""
+    lines = [line for line in cleaned(text) if line]
+    found = _first(lines, _SIGNS) or _of_imports(lines, import_path) or _of_runtime_env(lines)
+    if found is not None:
+        return found
+    later = _first(lines, _LATER)
+    last = shortened(lines[-1]) if lines else "the app failed, without a word why"
+    if later is None:
+        return Finding(reasons.SERVE_FAILED, last)
+    if later.reason == reasons.CONSTRUCTOR_FAILED:
+        return Finding(later.reason, last)
+    return later
+
+
+def _first(lines: list[str], signs: tuple[_Sign, ...]) -> Finding | None:
+    for sign in signs:
+        for line in reversed(lines):
+            if sign.pattern.search(line):
+                return Finding(sign.reason, shortened(line))
+    return None
+
+
+def _of_imports(lines: list[str], import_path: str) -> Finding | None:
+    """Of the app's own modules, or of a package: they are two things to do."""
+    module, _, _ = import_path.partition(":")
+    own = module.partition(".")[0]
+
+    def missing(match: re.Match[str]) -> Reason:
+        is_own = match[1].partition(".")[0] == own
+        return reasons.IMPORT_FAILED if is_own else reasons.DEPENDENCY_MISSING
+
+    def attribute(match: re.Match[str]) -> Reason:
+        return reasons.ATTRIBUTE_MISSING if match[1] == module else reasons.DEPENDENCY_MISFIT
+
+    def name(match: re.Match[str]) -> Reason:
+        is_own = match[1].partition(".")[0] == own
+        return reasons.IMPORT_FAILED if is_own else reasons.DEPENDENCY_MISFIT
+
+    rules: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reason]], ...] = (
+        (_MODULE, missing),
+        (_NAME, name),
+        (_ATTRIBUTE, attribute),
+    )
+    for line in reversed(lines):
+        for pattern, reason in rules:
+            match = pattern.search(line)
+            if match is not None:
+                return Finding(reason(match), shortened(line))
+        if "attempted relative import" in line:
+            return Finding(reasons.IMPORT_FAILED, shortened(line))
+    return None
+
+
+def _of_runtime_env(lines: list[str]) -> Finding | None:
+    if not any(line.startswith("Runtime env setup for app") for line in lines):
+        return None
+    return Finding(reasons.RUNTIME_ENV_FAILED, shortened(lines[-1]))

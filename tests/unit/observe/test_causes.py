@@ -1,0 +1,156 @@
+"""What Ray Serve's tracebacks mean: each with the words that Ray and vLLM have for it."""
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Reason
+from bastaix.observe.causes import cause
+
+IMPORT_PATH = "app:build"
+DEPLOYING = "Deploying app 'app' failed with exception:\nTraceback (most recent call last):\n"
+CONSTRUCTOR = (
+    "The deployment failed to start 3 times in a row. This may be due to a problem with its"
+    " constructor or initial health check failing. See controller logs for details. Retrying 0"
+    " more time(s). Error:\n\x1b[36mray::ServeReplica:app:LLM.initialize()\x1b[39m\n"
+)
+ENGINE = CONSTRUCTOR + "RuntimeError: Engine core initialization failed. See root cause above.\n"
+
+TEXTS: list[tuple[str, str, Reason, str]] = [
+    (
+        "the app's module is not there",
+        DEPLOYING + "ModuleNotFoundError: No module named 'app'",
+        reasons.IMPORT_FAILED,
+        "No module named 'app'",
+    ),
+    (
+        "a relative import at the root",
+        DEPLOYING + "ImportError: attempted relative import with no known parent package",
+        reasons.IMPORT_FAILED,
+        "attempted relative import",
+    ),
+    (
+        "a package that the image lacks",
+        DEPLOYING + "ModuleNotFoundError: No module named 'langchain'\n",
+        reasons.DEPENDENCY_MISSING,
+        "'langchain'",
+    ),
+    (
+        "a package of another version",
+        DEPLOYING + "ImportError: cannot import name 'Cat' from 'zoo.cats' (/x/zoo/cats.py)",
+        reasons.DEPENDENCY_MISFIT,
+        "cannot import name 'Cat'",
+    ),
+    (
+        "a name that the app's module lacks",
+        DEPLOYING + "AttributeError: module 'app' has no attribute 'build'",
+        reasons.ATTRIBUTE_MISSING,
+        "no attribute 'build'",
+    ),
+    (
+        "a class where an application must be",
+        DEPLOYING + "TypeError: Expected a built Serve application or an application builder"
+        " function but got: <class 'ray.serve.deployment.Deployment'>.",
+        reasons.NOT_AN_APPLICATION,
+        "but got: <class",
+    ),
+    (
+        "a builder without a return",
+        DEPLOYING + "TypeError: Application builder functions must return an `Application`"
+        " returned `from `Deployment.bind()`, but got: <class 'NoneType'>.",
+        reasons.NOT_AN_APPLICATION,
+        "NoneType",
+    ),
+    (
+        "a key that our apps do not know",
+        DEPLOYING + "arguments.WrongArguments: wrong arguments: llm_configs[0].engine_kwarg is"
+        " unknown, did you mean 'engine_kwargs'?",
+        reasons.ARGUMENTS_REJECTED,
+        "engine_kwarg is unknown",
+    ),
+    (
+        "an argument that the engine does not know",
+        ENGINE + "TypeError: AsyncEngineArgs.__init__() got an unexpected keyword argument 'tp'\n",
+        reasons.ENGINE_ARGUMENT_UNKNOWN,
+        "'tp'",
+    ),
+    (
+        "a zip that is none",
+        "Runtime env setup for app 'app' failed:\nzipfile.BadZipFile: File is not a zip file",
+        reasons.RUNTIME_ENV_FAILED,
+        "File is not a zip file",
+    ),
+    (
+        "a model of which nobody knows",
+        CONSTRUCTOR + "OSError: acme/nothing is not a local folder and is not a valid model"
+        " identifier listed on the hub\nIf this is a private repository, pass a token",
+        reasons.MODEL_NOT_FOUND,
+        "acme/nothing",
+    ),
+    (
+        "a gated model",
+        CONSTRUCTOR + "huggingface_hub.errors.GatedRepoError: 401 Client Error.\n"
+        "OSError: You are trying to access a gated repo.",
+        reasons.MODEL_ACCESS_DENIED,
+        "GatedRepoError",
+    ),
+    (
+        "an architecture that the engine lacks",
+        ENGINE + "ValueError: Model architectures ['NewLM'] are not supported for now.",
+        reasons.MODEL_INCOMPATIBLE,
+        "NewLM",
+    ),
+    (
+        "no memory for the cache",
+        ENGINE + "ValueError: No available memory for the cache blocks. Try increasing",
+        reasons.ENGINE_OUT_OF_MEMORY,
+        "cache blocks",
+    ),
+    (
+        "too little shared memory",
+        ENGINE + "RuntimeError: Insufficient space in /dev/shm: 160 MiB required, 64 MiB free",
+        reasons.SHARED_MEMORY_TOO_SMALL,
+        "160 MiB required",
+    ),
+    (
+        "an engine that says no more",
+        ENGINE,
+        reasons.ENGINE_INIT_FAILED,
+        "Engine core initialization failed",
+    ),
+    (
+        "a replica that was killed",
+        CONSTRUCTOR + "ray.exceptions.ActorUnavailableError: The actor is unavailable: Socket"
+        " closed",
+        reasons.REPLICA_LOST,
+        "Socket closed",
+    ),
+    (
+        "an error of the app's own",
+        CONSTRUCTOR + "ValueError: the weights are torn",
+        reasons.CONSTRUCTOR_FAILED,
+        "ValueError: the weights are torn",
+    ),
+    (
+        "what nobody has seen before",
+        "Unexpected error occurred while deploying application:\nKeyError: 1",
+        reasons.SERVE_FAILED,
+        "KeyError: 1",
+    ),
+    ("nothing at all", "", reasons.SERVE_FAILED, "without a word why"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "says"), [pytest.param(*each[1:], id=each[0]) for each in TEXTS]
+)
+def test_names_what_broke_with_the_line_that_says_so(text: str, reason: Reason, says: str) -> None:
+    found = cause(text, IMPORT_PATH)
+    assert found.reason == reason
+    assert says in found.message
+    assert "\x1b" not in found.message
+
+
+def test_a_module_of_the_app_below_another_is_its_own() -> None:
+    text = DEPLOYING + "ModuleNotFoundError: No module named 'serving.rules'"
+    assert cause(text, "serving.app:build").reason == reasons.IMPORT_FAILED
+    assert cause(text, "app:build").reason == reasons.DEPENDENCY_MISSING
