@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from bastaix.observe.masking import masked
+
 MAX_LENGTH: Final = 300
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -18,5 +20,5 @@ def last_line(text: str) -> str:
 
 
 def shortened(line: str) -> str:
-    line = "".join(char for char in line if char.isprintable())
+    line = masked("".join(char for char in line if char.isprintable()))
     return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"

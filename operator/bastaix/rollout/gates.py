@@ -14,8 +14,8 @@ from bastaix.api import reasons
 from bastaix.api.reasons import Finding
 from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Observed, condition
-from bastaix.observe.phases import phase
 from bastaix.rollout import replicas, room
 from bastaix.rollout.evaluations import Standing
 from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, moment, trial_began
@@ -46,7 +46,7 @@ def judge(
     """The verdict on the candidate."""
     assert roles.candidate is not None, "only a candidate is judged"
     candidate, rollout = roles.candidate, md.spec.rollout
-    found = phase(observed, candidate, "own")
+    found = diagnose(observed, candidate, "own")
     if roles.returning and roles.before == candidate and observed.has_endpoints(candidate):
         return Verdict(step="promote", finding=found)
     if found.reason != reasons.READY:

@@ -14,8 +14,8 @@ from bastaix.api import conditions, names, reasons
 from bastaix.api.conditions import Condition
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Object, Observed, creation
-from bastaix.observe.phases import phase
 from bastaix.rollout import replicas
 from bastaix.rollout.asks import is_settling
 from bastaix.rollout.record import Record
@@ -30,7 +30,7 @@ def status(
 ) -> dict[str, Any]:
     """What is seen, and what is said of it; None: it is suspended, or nothing can run."""
     if said is None:
-        finding = phase(observed, roles.active or "")
+        finding = diagnose(observed, roles.active or "")
         said = Said(finding, finding.reason.heals == "never")
     serving = roles.active is not None and _serves(md, observed, roles, roles.active, now)
     report = {

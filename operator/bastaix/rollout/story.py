@@ -8,8 +8,8 @@ from typing import Any, Final
 from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.reasons import Finding
+from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Observed
-from bastaix.observe.phases import phase
 from bastaix.rollout.asks import is_settling
 from bastaix.rollout.gates import Verdict
 from bastaix.rollout.roles import Roles
@@ -39,7 +39,7 @@ def said(
     if roles.active is None:
         waiting = Finding(reasons.FETCHING_SOURCE, "no revision has been made yet")
         return Said(waiting, stalled=False)
-    found = phase(observed, roles.active)
+    found = diagnose(observed, roles.active)
     if found.reason in _OF_ANSWERS and is_settling(roles, now):
         found = Finding(reasons.AWAITING_ANSWER, f"traffic is being turned to {roles.active}")
     is_other = roles.target is not None and roles.target.hash != roles.active
@@ -84,7 +84,7 @@ def _underway(
         return Finding(reasons.DRAINING, message)
     if verdict is not None and verdict.finding.reason != reasons.READY:
         return verdict.finding
-    found = phase(observed, candidate, "own")
+    found = diagnose(observed, candidate, "own")
     if found.reason != reasons.READY:
         return found
     return Finding(reasons.AWAITING_ANSWER, f"revision {candidate} is being promoted")

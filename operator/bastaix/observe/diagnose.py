@@ -30,13 +30,21 @@ class _View:
         return serve.app(self.rayservice)
 
 
-def phase(observed: Observed, revision: str, via: Via = "stable") -> Finding:
+def diagnose(observed: Observed, revision: str, via: Via = "stable") -> Finding:
     """The reason that says what is going on or wrong, and one line of evidence.
 
     `via` is how it must have answered: a candidate through its own Service.
     """
     view = _View(observed, revision, via)
     return next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
+
+
+def findings(observed: Observed, revision: str, via: Via = "stable") -> tuple[Finding, ...]:
+    """What decides, and after it what else is wrong: its consequence, or the next trouble."""
+    view = _View(observed, revision, via)
+    found = [finding for check in _CHECKS if (finding := check(view))] or [_AWAITING]
+    others = (each for each in found[1:] if each.reason.heals != "itself")
+    return tuple(dict.fromkeys((found[0], *others)))
 
 
 def _suspended(view: _View) -> Finding | None:

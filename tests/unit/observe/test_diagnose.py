@@ -6,8 +6,8 @@ import pytest
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Reason
+from bastaix.observe.diagnose import diagnose, findings
 from bastaix.observe.observed import Observed
-from bastaix.observe.phases import phase
 from tests.unit.observe.scenes import (
     ANSWERING,
     HASH,
@@ -405,14 +405,14 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     [pytest.param(*state[1:], id=state[0]) for state in STATES],
 )
 def test_says_where_it_stands(observed: Observed, reason: Reason, says: str) -> None:
-    found = phase(observed, HASH)
+    found = diagnose(observed, HASH)
     assert found.reason == reason
     assert says in found.message
 
 
 def test_trims_what_ray_says_to_one_line_of_300_characters() -> None:
     failed = app("DEPLOY_FAILED", "first\n\x1b[31mValueError: " + "x" * 10_000 + "\x1b[0m\n  \n")
-    message = phase(scene(rayservice=failed, pods=PODS, **UP), HASH).message
+    message = diagnose(scene(rayservice=failed, pods=PODS, **UP), HASH).message
     assert message.startswith("ValueError: xxx")
     assert len(message) == 300
     assert "\x1b" not in message
@@ -427,3 +427,17 @@ def test_takes_a_pod_that_is_leaving_for_none() -> None:
 def test_takes_a_worker_of_another_revision_for_none() -> None:
     other = ready("worker", hash="00000000")
     assert not replace(ANSWERING, pods=(ready("head"), other)).answered(HASH)
+
+
+def test_what_else_is_wrong_comes_after_what_decides() -> None:
+    failed = scene(
+        rayservice=app("DEPLOY_FAILED", TRACEBACK),
+        pods=(HEAD, pod("worker", conditions=NO_NODE)),
+        **UP,
+    )
+    found = [each.reason for each in findings(failed, HASH)]
+    assert found == [reasons.DEPENDENCY_MISSING, reasons.UNSCHEDULABLE]
+
+
+def test_where_nothing_is_wrong_nothing_else_is() -> None:
+    assert [each.reason for each in findings(ANSWERING, HASH)] == [reasons.READY]
