@@ -5,7 +5,7 @@ Each with what kstatus has to say of it, and Argo CD with the check that the doc
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ class State:
     made: Callable[[], dict[str, Any]]
     verdicts: Verdicts
 
-    @property
+    @cached_property
     def body(self) -> dict[str, Any]:
         """With what the API server adds to whatever it hands out."""
         read: dict[str, Any] = defaulted(_schema(), self.made())
