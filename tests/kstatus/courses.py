@@ -8,7 +8,6 @@ from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
 from tests.unit.reconcile import evaluating
 from tests.unit.reconcile.rollouts import (
     COMMIT,
-    FAILED,
     B,
     C,
     ask_for,
@@ -20,6 +19,7 @@ from tests.unit.reconcile.rollouts import (
 from tests.unit.reconcile.stage import NAME, Stage, answering
 
 RECREATE = {"strategy": "Recreate"}
+FAILED = {"status": "DEPLOY_FAILED", "message": "KeyError: 1"}
 
 
 def now(stage: Stage, reason: str | None = None) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def first_revision_has_failed() -> dict[str, Any]:
     stage.run()
     stage.bring_up()
     stage.say(FAILED)
-    return now(stage, "DependencyMissing")
+    return now(stage, "ServeFailed")
 
 
 def pods_are_gone() -> dict[str, Any]:
@@ -152,13 +152,13 @@ def _with_failed(**rollout: Any) -> Stage:
 
 
 def candidate_has_failed() -> dict[str, Any]:
-    return now(_with_failed(), "DependencyMissing")
+    return now(_with_failed(), "ServeFailed")
 
 
 def candidate_is_held() -> dict[str, Any]:
     stage = _with_failed(onFailure="Hold")
     assert stage.status["candidate"]["phase"] == "Held"
-    return now(stage, "DependencyMissing")
+    return now(stage, "ServeFailed")
 
 
 def _paused() -> Stage:
@@ -232,7 +232,7 @@ def recreate_has_failed() -> dict[str, Any]:
     stage.take_down()
     stage.run()
     stage.bring_up()
-    return now(stage, "DependencyMissing")
+    return now(stage, "ServeFailed")
 
 
 def traffic_is_being_turned() -> dict[str, Any]:
