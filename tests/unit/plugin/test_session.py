@@ -27,12 +27,17 @@ class Server:
 
     def __init__(self, refusals: dict[str, Refused]) -> None:
         self._refusals = refusals
+        self.managers: list[str] = []
 
-    async def request(self, method: str, path: str, *_: Any, **__: Any) -> Any:
+    async def request(self, method: str, path: str, *_: Any, **given: Any) -> Any:
         if path in self._refusals:
             raise self._refusals[path]
+        if method == "PATCH":
+            self.managers.append(given["query"]["fieldManager"])
         if path == f"{MD}/smollm2":
-            return body(conditions=READY, active=ACTIVE)
+            there = body(conditions=READY, active=ACTIVE)
+            there["metadata"]["resourceVersion"] = "1"
+            return there
         if path.endswith("/services/smollm2"):
             raise ABSENT
         return {"items": [], "metadata": {}}
@@ -74,6 +79,15 @@ async def test_status_does_without_events_that_may_not_be_read() -> None:
     seen = await session(events=FORBIDDEN).look("smollm2", events=True)
     assert seen.events is None
     assert screen(seen, NOW)[-1] == "Events: you may not list events in this namespace"
+
+
+async def test_what_is_asked_for_is_not_undone_by_flux_as_an_edit_by_kubectl() -> None:
+    """kustomize-controller takes over what managers have written whose names begin with these."""
+    server = Server({})
+    asking = Asking(text="pause@7", promise="")
+    await Session(cast(Client, server), "demo").ask("smollm2", lambda _: asking)
+    (manager,) = server.managers
+    assert not manager.startswith(("kubectl", "before-first-apply", "kustomize-controller"))
 
 
 @asynccontextmanager
