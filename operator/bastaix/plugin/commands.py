@@ -98,6 +98,26 @@ def status(where: "Where", name: str, watch: bool) -> None:
     _run(where, run)
 
 
+@main.command(context_settings=_HELP, short_help="What is wrong, where, and what to do")
+@click.argument("name")
+@_where
+def why(where: "Where", name: str) -> None:
+    """Say why the ModelDeployment NAME stands as it does: what is wrong, where, and what to do.
+
+    \b
+      kubectl bastaix why smollm2 -n demo
+
+    It shows what decides with the text in which it was found, the chain from the ModelDeployment
+    to its Pods as it is now, and what else is wrong. What you may not read is named.
+    """
+    from bastaix.plugin import why as page
+
+    async def run(session: "Session") -> None:
+        _say(page.why(await session.around(name), datetime.now(UTC), _width()))
+
+    _run(where, run)
+
+
 @main.command(context_settings=_HELP, short_help="Its revisions and what became of each")
 @click.argument("name")
 @_where
