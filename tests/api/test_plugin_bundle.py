@@ -44,6 +44,13 @@ def applied(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
+def place(world: World, namespace: str, pod: str) -> None:
+    """As a scheduler would; no kubelet is there."""
+    target = {"kind": "Node", "name": "nowhere"}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
+    world.request("POST", kinds.POD.path(namespace, pod, "binding"), binding)
+
+
 def test_all_that_is_there_is_packed_without_a_secret(
     world: World, namespace: str, tmp_path: Path
 ) -> None:
@@ -54,6 +61,7 @@ def test_all_that_is_there_is_packed_without_a_secret(
     assert CANARY in json.dumps(rayservice)
     FakeKubeRay(world).fail(rayservice, f"ValueError: {CANARY} is no greeting, token=canary-2")
     until(lambda: CANARY in world.ready(namespace)["message"], "it has failed")
+    place(world, namespace, f"{rayservice['metadata']['name']}-head")
 
     file = tmp_path / "echo.zip"
     result = bundle(world.kubeconfig, namespace, file)
@@ -83,7 +91,8 @@ def test_all_that_is_there_is_packed_without_a_secret(
     events = yaml.safe_load(found["events.yaml"])
     assert {each["involvedObject"]["name"] for each in events} == {"echo"}
     readme = found["README.txt"].decode()
-    assert f"logs/{name}-worker/ray.log: " in readme
+    assert f"logs/{name}-worker: the Pod is on no node" in readme
+    assert f"logs/{name}-head/ray.log: " in readme
     assert not [path for path in found if path.startswith("logs/")]
 
     again = bundle(world.kubeconfig, namespace, file)

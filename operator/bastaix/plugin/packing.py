@@ -39,9 +39,9 @@ class Log:
 
 
 def logs(around: Around) -> list[Log]:
-    """Those that there may be."""
+    """Those that there may be. Asked for one of a Pod on no node, the API server says nothing."""
     found = []
-    for pod in around.of(POD):
+    for pod in filter(_is_placed, around.of(POD)):
         restarts = {each["name"]: each.get("restartCount", 0) for each in _statuses(pod)}
         spec = pod.get("spec") or {}
         for each in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
@@ -50,6 +50,10 @@ def logs(around: Around) -> list[Log]:
             if restarts.get(each["name"]):
                 found.append(Log(log.pod, log.container, is_previous=True))
     return found
+
+
+def _is_placed(pod: Object) -> bool:
+    return bool((pod.get("spec") or {}).get("nodeName"))
 
 
 def tail(text: str) -> str:
@@ -147,6 +151,9 @@ def _missing(
 ) -> Iterator[str]:
     for kind, unread in around.unread.items():
         yield f"{kind.name}s: {unread.message}"
+    for pod in around.of(POD):
+        if not _is_placed(pod):
+            yield f"logs/{pod['metadata']['name']}: the Pod is on no node, so nothing has run in it"
     for log, data in read.items():
         if isinstance(data, Unread):
             yield hidden.text(f"{log.path}: {data.message}")

@@ -114,6 +114,7 @@ class Server:
         for pod in pods:
             pod["spec"]["containers"][0] |= {"env": ENV, "args": ["--token", CANARY, self._said]}
             pod["spec"]["containers"][0]["name"] = "ray"
+            pod["spec"]["nodeName"] = "n1"
         revisions = [{**e, "data": {**e["data"], "note": self._said}} for e in REVISIONS]
         event = {
             "metadata": {"name": "e", "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -140,6 +141,22 @@ async def packed(server: Server) -> dict[str, bytes]:
             each.filename.removeprefix(f"{ROOT}/"): archive.read(each)
             for each in archive.infolist()
         }
+
+
+class Unplaced(Server):
+    def _objects(self) -> dict[str, list[Any]]:
+        found = super()._objects()
+        for pod in found["pods"]:
+            del pod["spec"]["nodeName"]
+        return found
+
+
+class Crowded(Server):
+    def _objects(self) -> dict[str, list[Any]]:
+        found = super()._objects()
+        head, *_ = found["pods"]
+        containers = [{"name": f"c{number}", "image": "ray:1"} for number in range(MOST_LOGS + 1)]
+        return {**found, "pods": [{**head, "spec": {"nodeName": "n1", "containers": containers}}]}
 
 
 @pytest.mark.parametrize("said", LEAKS.values(), ids=list(LEAKS))
@@ -204,6 +221,21 @@ async def test_the_readme_names_what_could_not_be_read_and_the_rest_is_there() -
     assert f"logs/smollm2-{BAD}-head/ray.log" not in found
 
 
+async def test_of_a_pod_on_no_node_it_is_said_that_it_has_no_log() -> None:
+    server = Unplaced()
+    found = await packed(server)
+    readme = found["README.txt"].decode()
+    assert f"logs/smollm2-{BAD}-head: the Pod is on no node" in readme
+    assert not [each for each in server.asked if each.endswith("/log")]
+
+
+async def test_more_logs_than_anybody_reads_are_left_out_and_named() -> None:
+    found = await packed(Crowded())
+    logs = [path for path in found if path.startswith("logs/")]
+    assert len(logs) == MOST_LOGS
+    assert f"there are more than {MOST_LOGS} logs" in found["README.txt"].decode()
+
+
 def test_of_a_log_the_end_is_kept_in_whole_lines() -> None:
     text = "".join(f"{number}\n" for number in range(2 * LINES))
     assert tail(text).splitlines() == [str(number) for number in range(LINES, 2 * LINES)]
@@ -214,13 +246,19 @@ def test_of_a_log_the_end_is_kept_in_whole_lines() -> None:
 
 def test_logs_are_of_all_containers_and_the_previous_ones_where_it_started_again() -> None:
     pods = around(READY_SEEN, running(GOOD), broken(BAD)).of(POD)
+    for pod in pods[1:]:
+        pod["spec"]["nodeName"] = "n1"
     pods[-1]["spec"]["initContainers"] = [{"name": "first"}]
     pods[-1]["status"]["containerStatuses"][0]["name"] = "ray-worker"
     name = pods[-1]["metadata"]["name"]
-    found = [each for each in logs(around(READY_SEEN, {POD: list(pods)})) if each.pod == name]
+    found = logs(around(READY_SEEN, {POD: list(pods)}))
     previous = Log(name, "ray-worker", is_previous=True)
-    assert found == [Log(name, "first"), Log(name, "ray-worker"), previous]
-    assert len(found) < MOST_LOGS
+    assert [each for each in found if each.pod == name] == [
+        Log(name, "first"),
+        Log(name, "ray-worker"),
+        previous,
+    ]
+    assert pods[0]["metadata"]["name"] not in {each.pod for each in found}
 
 
 def test_only_its_user_may_read_the_file(tmp_path: Path) -> None:
