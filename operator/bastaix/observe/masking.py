@@ -24,7 +24,7 @@ _TOKENS: Final = re.compile(
 _NAMED: Final = re.compile(
     r"""
     (?P<name>
-        (?:token(?!i[sz])|secret|passw(?:or)?d|passphrase|(?:api|access|account|private)[_\-]?key
+        (?:token(?!i[sz])(?!s["']?\s*[=:]\s*\d{1,7}\b)|secret|passw(?:or)?d|passphrase|(?:api|access|account|private)[_\-]?key
             |authorization|credential|\bsig(?:nature)?(?==))
         [\w\-]{0,64} \\{0,15}["']? \s*[=:]\s*)
     (?!\\{0,15}["']?(?:none|null|true|false)\b)
@@ -40,6 +40,15 @@ _IS_NAMED: Final = re.compile(
     r"|authorization|credential",
     re.IGNORECASE,
 )
+_OPTION: Final = re.compile(
+    r"""
+    (?P<name>--[\w\-]{0,64}?(?:token(?!i[sz]|s\b)|secret|passw(?:or)?d|passphrase
+        |(?:api|access|private)[_\-]?key|credential)[\w\-]{0,64}\s+["']?)
+    (?P<value>(?!-)[^\s"']{4,})
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_COUNT: Final = re.compile(r"(?:max|min|num|new|batched|prompt|completion|total)\W?.*tokens")
 _PRIVATE: Final = r"[A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEY: Final = re.compile(rf"-----BEGIN {_PRIVATE}.*?(?:-----END {_PRIVATE}|\Z)", re.DOTALL)
 _END_OF_KEY: Final = re.compile(rf"\A.*-----END {_PRIVATE}", re.DOTALL)
@@ -50,11 +59,12 @@ def masked(text: str) -> str:
     text = _KEY.sub(MASK, text)
     # the beginning has been cut off
     text = _END_OF_KEY.sub(MASK, text)
-    return _NAMED.sub(_keeping_the_name, _TOKENS.sub(MASK, text))
+    text = _OPTION.sub(rf"\g<name>{MASK}", _TOKENS.sub(MASK, text))
+    return _NAMED.sub(_keeping_the_name, text)
 
 
 def is_named_like_a_secret(name: str) -> bool:
-    return _IS_NAMED.search(name) is not None
+    return _IS_NAMED.search(name) is not None and _COUNT.search(name) is None
 
 
 def _keeping_the_name(match: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 What the user may not read is named with why, and everything else goes on without it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -66,17 +66,21 @@ class Around:
         return self.seen.events or ()
 
 
-def concerned(around: Around, event: Object) -> bool:
-    """An Event names what it is about, and bears no label.
+def concerning(around: Around, events: Sequence[Object]) -> list[Object]:
+    """Those of it and of all that is or was its own. An Event bears no label of what it is about.
 
     Of what has gone by now the name still tells, as it begins with that of its revision.
     """
-    about = event.get("involvedObject") or event.get("regarding") or {}
-    kind, name = str(about.get("kind")), str(about.get("name"))
-    if (kind, name) in set(_named(around)):
-        return True
+    there = set(_named(around))
     prefixes = tuple(f"{each['metadata']['name']}-" for each in around.of(CONTROLLERREVISION))
-    return kind in {each.name for each in LABELLED} and name.startswith(prefixes)
+    kinds = {kind.name for kind in LABELLED}
+
+    def is_one(event: Object) -> bool:
+        about = event.get("involvedObject") or {}
+        kind, name = str(about.get("kind")), str(about.get("name"))
+        return (kind, name) in there or (kind in kinds and name.startswith(prefixes))
+
+    return [each for each in events if is_one(each)]
 
 
 def _named(around: Around) -> Iterator[tuple[str, str]]:

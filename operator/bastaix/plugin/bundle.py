@@ -106,15 +106,13 @@ async def _logs(session: Session, wanted: Sequence[Log], at: At) -> dict[Log, by
     return {**found, **dict.fromkeys(wanted[MOST_LOGS:], left)}
 
 
-async def _versions(session: Session) -> Object:
+async def _versions(session: Session) -> dict[str, Any | Unread]:
     server = await session.fetched("/version")
-    operators = await session.listed(DEPLOYMENT, OPERATORS, everywhere=True)
+    found = await session.listed(DEPLOYMENT, OPERATORS, everywhere=True)
     return {
         "kubectl-bastaix": _own(),
-        "kubernetes": server.message if isinstance(server, Unread) else server.get("gitVersion"),
-        "operators": operators.message
-        if isinstance(operators, Unread)
-        else [_operator(each) for each in operators],
+        "kubernetes": server if isinstance(server, Unread) else server.get("gitVersion"),
+        "operators": found if isinstance(found, Unread) else [_operator(each) for each in found],
     }
 
 

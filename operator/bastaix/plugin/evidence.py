@@ -9,7 +9,7 @@ from typing import Final
 
 from bastaix.observe import serve
 from bastaix.observe.masking import masked
-from bastaix.observe.text import cleaned, shortened
+from bastaix.observe.text import ANSI, shortened
 from bastaix.plugin.around import Around
 from bastaix.plugin.seen import Object
 from bastaix.reconcile.kinds import POD, RAYCLUSTER, RAYSERVICE
@@ -31,14 +31,19 @@ def context(around: Around, evidence: str) -> Context | None:
     """None: nothing says more than the line itself."""
     for source, text in _texts(around):
         # as a whole, as a secret may go over lines
-        lines = [shortened(line) for line in cleaned(masked(text)) if line]
-        fitting = [i for i, line in enumerate(lines) if len(line) >= SHORTEST and line in evidence]
+        shown_lines = (shortened(line) for line in ANSI.sub("", masked(text)).splitlines())
+        lines = [line.rstrip() for line in shown_lines if line.strip()]
+        fitting = [i for i, line in enumerate(lines) if _fits(line.strip(), evidence)]
         if not fitting or len(lines) == 1:
             continue
         at = max(fitting, key=lambda index: (len(lines[index]), index))
         shown = range(max(at - BEFORE, 0), min(at + AFTER + 1, len(lines)))
         return Context(source, tuple(f"{'>' if i == at else ' '} {lines[i]}" for i in shown))
     return None
+
+
+def _fits(line: str, evidence: str) -> bool:
+    return len(line) >= SHORTEST and line in evidence
 
 
 def _texts(around: Around) -> Iterator[tuple[str, str]]:

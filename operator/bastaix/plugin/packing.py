@@ -69,7 +69,7 @@ def tail(text: str) -> str:
 def files(
     around: Around,
     read: Mapping[Log, bytes | Unread],
-    versions: Object,
+    versions: Mapping[str, Any | Unread],
     now: datetime,
 ) -> dict[str, str]:
     """What is in it, by path, the README first."""
@@ -77,7 +77,7 @@ def files(
     hidden = redaction([*bodies, *around.events], _public(around))
     found = {
         "why.txt": "\n".join(why(_hidden(around, hidden), now, WIDTH)) + "\n",
-        "versions.yaml": _yaml(hidden.body({**versions, **_images(around)})),
+        "versions.yaml": _yaml(hidden.body({**_told(versions), **_images(around)})),
         "events.yaml": _yaml([hidden.body(each) for each in around.events]),
     }
     for body in bodies:
@@ -91,7 +91,7 @@ def files(
             # in this order: what is cut in two or coloured is not found any more
             text = ANSI.sub("", data.decode(errors="replace"))
             found[log.path] = tail(hidden.text(text))
-    missing = list(_missing(around, read, hidden))
+    missing = [*_missing(around, read, hidden), *_untold(versions)]
     return {"README.txt": _readme(around, sorted(found), missing, now), **found}
 
 
@@ -123,12 +123,28 @@ def _public(around: Around) -> Iterator[str]:
     yield around.seen.namespace
     for body in _bodies(around):
         yield str(body["metadata"]["name"])
+    spec = around.seen.body.get("spec") or {}
+    for part, name in (("model", "id"), ("app", "importPath")):
+        yield str((spec.get(part) or {}).get(name) or "")
     yield from _running(around)
 
 
 def _images(around: Around) -> dict[str, Any]:
-    rays = {str((e.get("spec") or {}).get("rayVersion")) for e in around.of(RAYCLUSTER)}
-    return {"ray": sorted(rays), "images": sorted(set(_running(around)))}
+    rays = {str((e.get("spec") or {}).get("rayVersion") or "") for e in around.of(RAYCLUSTER)}
+    return {"ray": sorted(rays - {""}), "images": sorted(set(_running(around)))}
+
+
+def _told(versions: Mapping[str, Any | Unread]) -> dict[str, Any]:
+    return {
+        key: f"not read: {each.message}" if isinstance(each, Unread) else each
+        for key, each in versions.items()
+    }
+
+
+def _untold(versions: Mapping[str, Any | Unread]) -> Iterator[str]:
+    for key, each in versions.items():
+        if isinstance(each, Unread):
+            yield f"the version of {key}: {each.message}"
 
 
 def _running(around: Around) -> Iterator[str]:

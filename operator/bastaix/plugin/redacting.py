@@ -59,6 +59,7 @@ HARMLESS: Final = frozenset(
 """Variables that Bastaix and KubeRay set."""
 
 _PLAIN: Final = re.compile(r"|true|false|True|False|\d{1,4}|\d\.\d{1,3}")
+_NOTHING: Final = ("", "true", "false")
 _LISTS: Final = ("env", "env_vars")
 # These name a Secret and hold none.
 _NAMES: Final = frozenset({"secretName", "authSecretName", "tokenPath", "serviceAccountToken"})
@@ -204,7 +205,7 @@ def _is_secret(name: str, value: str) -> bool:
     """By the name of the field in which it stands."""
     if name in _NAMES or not is_named_like_a_secret(name):
         return False
-    return _PLAIN.fullmatch(value) is None
+    return value not in _NOTHING
 
 
 def _announces(word: Any) -> bool:

@@ -43,6 +43,7 @@ LEAKS = {
     "a header in JSON": '{"headers": {"authorization": "Basic Y2FuYXJ5OmNhbmFyeQ=="}}',
     "JSON in JSON": '{"said": "{\\"password\\": \\"canary pw\\"}"}',
     "a setting": "AWS_SECRET_ACCESS_KEY=canary/abcdef",
+    "an option": "vllm serve --api-key canary-key --port 8000",
     "a quoted setting": 'api_key="canary key; with all"',
     "a signed address": "GET https://b.acme.com/k.zip?X-Amz-Signature=canary0123 403",
     "a web token": f"asked as {JWT}",
@@ -203,7 +204,8 @@ async def test_all_of_its_objects_and_what_why_says_are_in_it() -> None:
     versions = yaml.safe_load(found["versions.yaml"])
     assert versions["kubernetes"] == "v1.99.0"
     assert versions["images"] == ["ray:1"]
-    assert versions["operators"] == "you may not read deployments here"
+    assert versions["operators"] == "not read: you may not read deployments here"
+    assert b"the version of operators: you may not read deployments here" in found["README.txt"]
 
 
 async def test_no_secret_and_no_config_map_is_asked_for_and_nothing_is_written() -> None:

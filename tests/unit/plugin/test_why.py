@@ -7,7 +7,7 @@ import pytest
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding, explained
-from bastaix.plugin.around import Around, Unread, concerned
+from bastaix.plugin.around import Around, Unread, concerning
 from bastaix.plugin.why import why
 from bastaix.reconcile.kinds import JOB, POD, RAYCLUSTER, RAYSERVICE
 from tests.unit.plugin.examples import (
@@ -57,7 +57,7 @@ def test_the_evidence_stands_in_the_text_it_was_taken_from() -> None:
     text = told(around(REFUSED, running(GOOD), broken(BAD)))
     start = text.index(f"From RayService smollm2-{BAD}, the app in Ray Serve:")
     context = text[start:].split("\n\n")[0].splitlines()
-    assert context[-2:] == ["      import sentencepiece", f"    > {MISSING}"]
+    assert context[-2:] == ["          import sentencepiece", f"    > {MISSING}"]
     assert "\x1b" not in text
 
 
@@ -191,7 +191,8 @@ def test_warnings_say_of_what_they_are_and_hold_no_secret() -> None:
     ],
 )
 def test_an_event_belongs_to_it_by_what_it_is_about(kind: str, name: str, is_ours: bool) -> None:
-    assert concerned(TROUBLED, event(kind, name, "")) is is_ours
+    about = event(kind, name, "")
+    assert concerning(TROUBLED, [about]) == ([about] if is_ours else [])
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:
