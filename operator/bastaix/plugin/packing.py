@@ -166,7 +166,7 @@ def _missing(
     around: Around, read: Mapping[Log, bytes | Unread], hidden: Redaction
 ) -> Iterator[str]:
     for kind, unread in around.unread.items():
-        yield f"{kind.name}s: {unread.message}"
+        yield hidden.text(f"{kind.name}s: {unread.message}")
     for pod in around.of(POD):
         if not _is_placed(pod):
             yield f"logs/{pod['metadata']['name']}: the Pod is on no node, so nothing has run in it"

@@ -61,8 +61,9 @@ HARMLESS: Final = frozenset(
 _PLAIN: Final = re.compile(r"|true|false|True|False|\d{1,4}|\d\.\d{1,3}")
 _NOTHING: Final = ("", "true", "false")
 _LISTS: Final = ("env", "env_vars")
-# These name a Secret and hold none.
-_NAMES: Final = frozenset({"secretName", "authSecretName", "tokenPath", "serviceAccountToken"})
+# These name a Secret and hold none, as Kubernetes' own references have them.
+_NAMES: Final = frozenset({"secretName", "authSecretName", "tokenPath"})
+_REFERENCE: Final = _NAMES | {"name", "namespace", "key", "path", "items", "kind", "audience"}
 _FLAG: Final = re.compile(r"--?[\w\-]+")
 
 
@@ -85,7 +86,7 @@ class Redaction:
             if name in _LISTS:
                 return {key: self._variable(str(key), each) for key, each in value.items()}
             return {
-                self.text(str(key)): self._value(each, str(key))
+                self.text(str(key)): self._value(each, _within(name, str(key)))
                 for key, each in value.items()
                 if key != MANAGED_FIELDS and LAST_APPLIED not in str(key)
             }
@@ -167,7 +168,7 @@ def _secrets(value: Any, name: str) -> Iterator[str]:
             yield from (str(e) for key, e in value.items() if not _is_harmless(str(key), e))
             return
         for key, each in value.items():
-            yield from _secrets(each, str(key))
+            yield from _secrets(each, _within(name, str(key)))
     elif isinstance(value, list | tuple):
         if name in _LISTS:
             yield from _set(value)
@@ -206,6 +207,13 @@ def _is_secret(name: str, value: str) -> bool:
     if name in _NAMES or not is_named_like_a_secret(name):
         return False
     return value not in _NOTHING
+
+
+def _within(name: str, key: str) -> str:
+    """What `credentials` holds is a secret, whatever it is called in there."""
+    if key in _REFERENCE or not is_named_like_a_secret(name):
+        return key
+    return f"{name}.{key}"
 
 
 def _announces(word: Any) -> bool:

@@ -100,12 +100,22 @@ def test_a_field_that_is_named_like_a_secret_loses_its_text() -> None:
     }
 
 
+def test_all_that_is_within_a_field_that_is_named_like_a_secret_goes() -> None:
+    body = {"args": {"credentials": {"user": CANARY, "deep": [{"pw": CANARY}]}, "user": "ana"}}
+    found = {"credentials": {"user": MASK, "deep": [{"pw": MASK}]}, "user": "ana"}
+    assert hidden(body) == {"args": found}
+
+
 def test_the_names_of_secrets_are_kept() -> None:
     body = {
         "spec": {
             "automountServiceAccountToken": False,
             "imagePullSecrets": [{"name": "registry"}],
-            "volumes": [{"name": "source", "secret": {"secretName": "smollm2-src-12345678"}}],
+            "volumes": [
+                {"name": "source", "secret": {"secretName": "smollm2-src-12345678"}},
+                {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+            ],
+            "source": {"git": {"secretRef": {"name": "git-token"}}},
         }
     }
     assert hidden(body) == body
