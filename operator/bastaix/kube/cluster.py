@@ -115,9 +115,24 @@ class Client:
         reason, message = answer.get("reason", ""), answer.get("message", "")
         raise Refused(status, str(reason), str(message))
 
+    async def content(self, path: str, query: Mapping[str, str]) -> bytes:
+        """What is there and no JSON, such as a log."""
+        headers = {"Accept": "*/*"}
+        status, data = await self._transfer("GET", f"{path}?{urlencode(query)}", None, headers)
+        if status < 400:
+            return data
+        answer = _json(data)
+        raise Refused(status, str(answer.get("reason", "")), str(answer.get("message", "")))
+
     async def _send(
         self, method: str, target: str, body: object, headers: dict[str, str]
     ) -> tuple[int, Body]:
+        status, data = await self._transfer(method, target, body, headers)
+        return status, _json(data)
+
+    async def _transfer(
+        self, method: str, target: str, body: object, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         # the login may bring another token each time, so the headers are made each time
         method, url, headers, _, _ = await self._client.param_serialize(
             method, target, header_params=dict(headers), auth_settings=["BearerToken"]
@@ -125,7 +140,7 @@ class Client:
         response = await self._client.call_api(
             method, url, headers, body=body, _request_timeout=TIMEOUT
         )
-        return response.status, _json(await response.read())  # type: ignore[no-untyped-call]
+        return response.status, await response.read()  # type: ignore[no-untyped-call]
 
 
 class KubeCluster:

@@ -6,12 +6,12 @@ from typing import Final
 from bastaix.observe.masking import masked
 
 MAX_LENGTH: Final = 300
-_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def cleaned(text: str) -> list[str]:
     """Its lines without colours and indentation."""
-    return [line.strip() for line in _ANSI.sub("", text).splitlines()]
+    return [line.strip() for line in ANSI.sub("", text).splitlines()]
 
 
 def last_line(text: str) -> str:

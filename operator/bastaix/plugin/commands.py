@@ -98,6 +98,62 @@ def status(where: "Where", name: str, watch: bool) -> None:
     _run(where, run)
 
 
+@main.command(context_settings=_HELP, short_help="What is wrong, where, and what to do")
+@click.argument("name")
+@_where
+def why(where: "Where", name: str) -> None:
+    """Say why the ModelDeployment NAME stands as it does: what is wrong, where, and what to do.
+
+    \b
+      kubectl bastaix why smollm2 -n demo
+
+    It shows what decides with the text in which it was found, the chain from the ModelDeployment
+    to its Pods as it is now, and what else is wrong. What you may not read is named.
+    """
+    from bastaix.plugin import why as page
+
+    async def run(session: "Session") -> None:
+        _say(page.why(await session.around(name), datetime.now(UTC), _width()))
+
+    _run(where, run)
+
+
+@main.command(context_settings=_HELP, short_help="All there is to know, in a zip without secrets")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="[bastaix-NAME-TIME.zip here]",
+)
+@click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
+@_where
+def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
+    """Pack all that tells how NAME stands into a zip, without secrets, for somebody else.
+
+    \b
+      kubectl bastaix bundle smollm2 -n demo
+      kubectl bastaix bundle smollm2 -o /tmp/smollm2.zip
+
+    Objects, Events, the ends of logs, versions, and what `why` says. No Secret is read; what looks
+    like one in what is read is replaced. The README.txt in it says what was left out: look
+    through the logs before you hand it on. Only you may read the file.
+    """
+    from pathlib import Path
+
+    from bastaix.plugin import bundle as packed
+
+    async def run(session: "Session") -> None:
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = packed.free(Path(output or f"bastaix-{name}-{moment}.zip"), force=force)
+        data = await packed.bundle(session, name, partial(click.echo, err=True))
+        packed.write(path, data, force=force)
+        click.echo(f"{path}: {len(data) // 1024 + 1} KiB. Look through it before you hand it on")
+
+    _run(where, run)
+
+
 @main.command(context_settings=_HELP, short_help="Its revisions and what became of each")
 @click.argument("name")
 @_where

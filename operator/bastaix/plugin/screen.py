@@ -47,7 +47,7 @@ def facts(seen: Seen) -> dict[str, str]:
     """What may be told as a change, each in one line, and without ages, which always change."""
     status = seen.status
     found = {type: _said(seen.condition(type)) for type in _CONDITIONS}
-    found["Spec"] = " ".join([_spec(seen), _lag(seen)]).strip()
+    found["Spec"] = " ".join([_spec(seen), lag(seen)]).strip()
     found["Active"] = _named(seen.active)
     found["Candidate"] = _named(seen.candidate, seen.candidate.get("phase"))
     found["Replicas"] = _replicas(status)
@@ -70,14 +70,14 @@ def cut(line: str, width: int) -> str:
 
 def _heading(seen: Seen) -> list[str]:
     first, url = f"{seen.name} in {seen.namespace}, {_spec(seen)}", seen.status.get("url")
-    return [line for line in (first, url, _lag(seen)) if line]
+    return [line for line in (first, url, lag(seen)) if line]
 
 
 def _spec(seen: Seen) -> str:
     return f"generation {seen.generation}"
 
 
-def _lag(seen: Seen) -> str:
+def lag(seen: Seen) -> str:
     if seen.is_current:
         return ""
     last = int(seen.status.get("observedGeneration", -1))
@@ -103,10 +103,10 @@ def _conditions(seen: Seen, now: datetime, width: int) -> list[str]:
     )
     lines, said = [], set()
     for condition, row in zip(there, rows, strict=True):
-        message = _one_line(condition.get("message"))
+        message = one_line(condition.get("message"))
         lines.append(row)
         if message and message not in said:
-            lines += _wrapped(message, width, "    ")
+            lines += wrapped(message, width, "    ")
         said.add(message)
     return lines
 
@@ -117,7 +117,7 @@ def _revisions(seen: Seen, now: datetime, width: int) -> list[str]:
     if candidate:
         phase = str(candidate.get("phase") or "")
         lines.append(f"Candidate  {_named(candidate, phase)}{_since(candidate, now)}")
-        lines += _wrapped(_awaited(phase), width, "           ")
+        lines += wrapped(_awaited(phase), width, "           ")
     lines.append(f"Replicas   {_replicas(seen.status) or 'unknown'}")
     if seen.requested:
         lines.append(f"Request    {seen.requested}")
@@ -160,7 +160,7 @@ def _events(seen: Seen, now: datetime) -> list[str]:
             age(happened(each), now),
             str(each.get("type")),
             str(each.get("reason")),
-            _one_line(each.get("message")),
+            one_line(each.get("message")),
         )
         for each in seen.events[:EVENTS]
     ]
@@ -199,23 +199,23 @@ def _ago(since: object, now: datetime) -> str:
 def _said(condition: Object) -> str:
     if not condition:
         return ""
-    return f"{condition['status']} {condition['reason']}: {_one_line(condition.get('message'))}"
+    return f"{condition['status']} {condition['reason']}: {one_line(condition.get('message'))}"
 
 
 def _told(event: Object) -> str:
-    return f"{event.get('type')} {event.get('reason')}: {_one_line(event.get('message'))}"
+    return f"{event.get('type')} {event.get('reason')}: {one_line(event.get('message'))}"
 
 
 def _identity(event: Object) -> tuple[object, str]:
     return event["metadata"].get("name"), happened(event)
 
 
-def _one_line(text: object) -> str:
+def one_line(text: object) -> str:
     """What others wrote must not steer a terminal."""
     words = " ".join(str(text or "").split())
     return "".join(char for char in words if char.isprintable())
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
+def wrapped(text: str, width: int, indent: str) -> list[str]:
     room = max(width, len(indent) + 20)
     return textwrap.wrap(text, room, initial_indent=indent, subsequent_indent=indent)

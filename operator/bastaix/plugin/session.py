@@ -13,15 +13,14 @@ import aiohttp
 
 from bastaix.api import names
 from bastaix.kube.cluster import Client, NoCluster
+from bastaix.plugin.around import EVENT, LABELLED, Around, Unread, concerning
 from bastaix.plugin.asking import Asking
 from bastaix.plugin.seen import Object, Seen, gathered, newest_first
 from bastaix.reconcile.cluster import Refused
-from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, SERVICE, Kind
+from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, POD, SERVICE, Kind
 
 AGENT: Final = "kubectl-bastaix"
 MERGE_PATCH: Final = "application/merge-patch+json"
-EVENT: Final = Kind("", "v1", "events", "Event")
-"""Of the core group, which Kubernetes' own role `view` may read; they are the same objects."""
 ATTEMPTS: Final = 5
 PAGE: Final = 500
 MOST_NAMES: Final = 20
@@ -60,6 +59,69 @@ class Session:
                 service = await self._service(name)
                 look = gathered(body, found, service)
             return replace(look, events=await self._events(name)) if events else look
+
+    async def around(self, name: str) -> Around:
+        """The object with all that belongs to it, as far as it may be read."""
+        with self._told():
+            body = await self._read(name)
+        labelled = {"labelSelector": f"{names.NAME_LABEL}={name}"}
+        objects: dict[Kind, tuple[Object, ...]] = {}
+        unread: dict[Kind, Unread] = {}
+        for kind in LABELLED:
+            found = await self.listed(kind, labelled)
+            if isinstance(found, Unread):
+                unread[kind] = found
+            else:
+                objects[kind] = found
+        service = None
+        with self._told():
+            try:
+                service = await self._service(name)
+            except Refused as refused:
+                unread[SERVICE] = _unread(refused, SERVICE)
+        seen = gathered(body, objects.get(CONTROLLERREVISION, ()), service)
+        found = await self.listed(EVENT, {})
+        if isinstance(found, Unread):
+            unread[EVENT] = found
+            return Around(replace(seen, events=None), objects, service, unread)
+        around = Around(seen, objects, service, unread)
+        events = newest_first(concerning(around, found))
+        return replace(around, seen=replace(seen, events=events))
+
+    async def listed(
+        self, kind: Kind, query: Mapping[str, str], *, everywhere: bool = False
+    ) -> tuple[Object, ...] | Unread:
+        """All of a kind that fit, with what they are, or why they cannot be read.
+
+        No answer at all is a trouble: then nothing can be read.
+        """
+        with self._told():
+            try:
+                items = await self._list(kind, query, everywhere=everywhere)
+            except Refused as refused:
+                return _unread(refused, kind)
+        what = {"apiVersion": kind.api_version, "kind": kind.name}
+        return tuple({**what, **each} for each in items)
+
+    async def fetched(self, path: str) -> Object | Unread:
+        """Whatever the API server says at an address."""
+        with self._told():
+            try:
+                return await self._client.request("GET", path)
+            except Refused as refused:
+                return Unread("failed", f"the cluster refused it ({refused.status})")
+
+    async def log(self, pod: str, query: Mapping[str, str]) -> bytes | Unread:
+        """What a container has written. A node that does not answer is no trouble for the rest."""
+        path = POD.path(self._namespace, pod, "log")
+        try:
+            return await self._client.content(path, query)
+        except Refused as refused:
+            if refused.status == 403:
+                return Unread("forbidden", "you may not read logs (pods/log) here")
+            return Unread("failed", f"{refused.message or refused.reason} ({refused.status})")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Unread("failed", str(error) or type(error).__name__)
 
     async def ask(self, name: str, asking: Callable[[Seen], Asking]) -> Asking:
         """Write what is found to be sensible, unless the spec changes meanwhile.
@@ -150,11 +212,14 @@ class Session:
                 raise
             return None
 
-    async def _list(self, kind: Kind, query: dict[str, str]) -> list[Any]:
+    async def _list(
+        self, kind: Kind, query: Mapping[str, str], *, everywhere: bool = False
+    ) -> list[Any]:
         items: list[Any] = []
+        path = kind.path(None if everywhere else self._namespace)
         query = {**query, "limit": str(PAGE)}
         while True:
-            page = await self._client.request("GET", kind.path(self._namespace), query=query)
+            page = await self._client.request("GET", path, query=query)
             if "items" not in page or not isinstance(page.get("metadata"), Mapping):
                 raise self._stranger()
             items += page["items"] or ()
@@ -187,6 +252,18 @@ class Session:
             raise Unreachable(
                 f"no answer from the cluster at {self._client.server}: {why}"
             ) from error
+
+
+def _unread(refused: Refused, kind: Kind) -> Unread:
+    """Without a credential that counts nothing can be read, so that is raised."""
+    if refused.status == 401:
+        raise refused
+    if refused.status == 403:
+        return Unread("forbidden", f"you may not read {kind.plural} here")
+    if refused.status == 404:
+        return Unread("absent", f"the cluster has no kind {kind.api_version} {kind.name}")
+    said = refused.message or refused.reason or "without a reason"
+    return Unread("failed", f"the cluster refused it ({refused.status}): {said}")
 
 
 def _refusal(refused: Refused, namespace: str) -> str:

@@ -1,8 +1,10 @@
 """What looks like a secret is not told."""
 
+import time
+
 import pytest
 
-from bastaix.observe.masking import masked
+from bastaix.observe.masking import is_named_like_a_secret, masked
 from bastaix.observe.text import last_line
 
 
@@ -16,6 +18,18 @@ from bastaix.observe.text import last_line
         ("Authorization: Bearer abc.def.ghi", "Authorization: Bearer ***"),
         ("eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "***"),
         ("github_pat_11AAAAAAA0abcdefgh", "***"),
+        ("https://abcdefgh@git.acme.com/x", "https://***@git.acme.com/x"),
+        ("redis://:abcdefgh@redis:6379/0", "redis://***@redis:6379/0"),
+        ("sent Bearer abcdefgh.ijk", "sent Bearer ***"),
+        ('password="a b; c d"', 'password="***"'),
+        ('{\\"token\\": \\"abc def\\", 1}', '{\\"token\\": \\"***\\", 1}'),
+        ("AccountKey=abcdefgh==;Endpoint=x", "AccountKey=***;Endpoint=x"),
+        ("get https://b/k?X-Amz-Signature=abcdef01&x=1", "get https://b/k?X-Amz-Signature=***&x=1"),
+        ("AWS_SECRET_ACCESS_KEY: abcd/efgh", "AWS_SECRET_ACCESS_KEY: ***"),
+        ("vllm serve --api-key abcdefgh --port 1", "vllm serve --api-key *** --port 1"),
+        ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b", "a *** b"),
+        ("a\n-----BEGIN PRIVATE KEY-----\nMIIEvQ", "a\n***"),
+        ("MIIEvQ\n-----END PRIVATE KEY-----\nb", "***\nb"),
     ],
 )
 def test_takes_out_what_has_the_form_or_the_name_of_a_secret(text: str, left: str) -> None:
@@ -30,6 +44,11 @@ def test_takes_out_what_has_the_form_or_the_name_of_a_secret(text: str, left: st
         "the tokenizer of smollm2 was not found",
         "wrong arguments: llm_configs[0].engine_kwarg is unknown, did you mean 'engine_kwargs'?",
         'secret "hub" not found',
+        "tokenizer=HuggingFaceTB/SmolLM2",
+        "max_num_batched_tokens=8192, 'max_tokens': 4096",
+        "vllm serve --max-num-batched-tokens 8192 --trust-remote-code",
+        "token: None, use_auth_token=False",
+        "-----BEGIN CERTIFICATE-----",
     ],
 )
 def test_leaves_what_only_sounds_like_one(text: str) -> None:
@@ -38,3 +57,32 @@ def test_leaves_what_only_sounds_like_one(text: str) -> None:
 
 def test_an_evidence_line_is_masked() -> None:
     assert last_line("ValueError: token=abcdefgh") == "ValueError: token=***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-" * 100_000,
+        "token-" * 40_000,
+        "-eyJ" * 60_000,
+        "token " * 40_000,
+        "://a:" * 50_000,
+        "--" * 90_000,
+    ],
+)
+def test_a_text_that_is_made_to_be_slow_is_not(text: str) -> None:
+    before = time.process_time()
+    masked(text)
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "dbPassword", "api-key", "AWS_SECRET_ACCESS_KEY"])
+def test_a_name_alone_may_say_that_its_value_is_secret(name: str) -> None:
+    assert is_named_like_a_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["MODEL_ID", "max_tokens", "--max-num-batched-tokens", "tokenizer"]
+)
+def test_other_names_do_not(name: str) -> None:
+    assert not is_named_like_a_secret(name)

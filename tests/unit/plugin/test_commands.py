@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from bastaix.plugin.commands import main
 
-COMMANDS = ["status", "history", "diff", "promote", "rollback", "retry", "pause"]
+COMMANDS = ["status", "history", "diff", "promote", "rollback", "retry", "pause", "why", "bundle"]
 ARGUMENTS = {"diff": ["active", "candidate"]}
 
 

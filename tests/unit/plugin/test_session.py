@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bastaix.kube.cluster import Client
+from bastaix.plugin.around import Unread
 from bastaix.plugin.asking import Asking
 from bastaix.plugin.screen import screen
 from bastaix.plugin.session import Session, Trouble, Where, opened
@@ -44,7 +45,12 @@ class Server:
 
 
 def session(**refusals: Refused) -> Session:
-    paths = {"list": MD, "get": f"{MD}/smollm2", "events": "/api/v1/namespaces/demo/events"}
+    paths = {
+        "list": MD,
+        "get": f"{MD}/smollm2",
+        "events": "/api/v1/namespaces/demo/events",
+        "rayservices": "/apis/ray.io/v1/namespaces/demo/rayservices",
+    }
     server = Server({paths[key]: refused for key, refused in refusals.items()})
     return Session(cast(Client, server), "demo")
 
@@ -90,6 +96,21 @@ async def test_what_is_asked_for_is_not_undone_by_flux_as_an_edit_by_kubectl() -
     assert not manager.startswith(("kubectl", "before-first-apply", "kustomize-controller"))
 
 
+def kubeconfig(folder: Path, server: str) -> Path:
+    file = folder / "kubeconfig"
+    context = {"cluster": "c", "user": "u", "namespace": "demo"}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": server.rstrip("/")}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": context}],
+        "current-context": "x",
+    }
+    file.write_text(json.dumps(config))
+    return file
+
+
 @asynccontextmanager
 async def behind_a_proxy(tmp_path: Path, *passed: str, instead: str) -> AsyncIterator[Session]:
     """It lets requests through that begin so, and answers the others itself, with 200."""
@@ -107,20 +128,75 @@ async def behind_a_proxy(tmp_path: Path, *passed: str, instead: str) -> AsyncIte
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
-        file = tmp_path / "kubeconfig"
-        address = str(server.make_url("")).rstrip("/")
-        context = {"cluster": "c", "user": "u", "namespace": "demo"}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "c", "cluster": {"server": address}}],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "x", "context": context}],
-            "current-context": "x",
-        }
-        file.write_text(json.dumps(config))
+        file = kubeconfig(tmp_path, str(server.make_url("")))
         async with opened(Where(kubeconfig=str(file))) as session:
             yield session
+
+
+@asynccontextmanager
+async def with_a_log(tmp_path: Path, answer: web.Response) -> AsyncIterator[Session]:
+    """What a node has of the Pod `p`, and nothing else."""
+
+    async def log(request: web.Request) -> web.Response:
+        assert request.path == "/api/v1/namespaces/demo/pods/p/log"
+        assert request.query == {"container": "ray", "tailLines": "2"}
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", log)
+    async with TestServer(app) as server:
+        where = Where(kubeconfig=str(kubeconfig(tmp_path, str(server.make_url("")))))
+        async with opened(where) as session:
+            yield session
+
+
+async def read_log(tmp_path: Path, answer: web.Response) -> object:
+    async with with_a_log(tmp_path, answer) as session:
+        return await session.log("p", {"container": "ray", "tailLines": "2"})
+
+
+async def test_a_log_comes_as_it_is(tmp_path: Path) -> None:
+    body = b"no \xff text\n"
+    assert await read_log(tmp_path, web.Response(body=body)) == body
+
+
+@pytest.mark.parametrize(
+    ("status", "unread"),
+    [
+        (403, Unread("forbidden", "you may not read logs (pods/log) here")),
+        (500, Unread("failed", "dial tcp: timeout (500)")),
+    ],
+)
+async def test_why_a_log_cannot_be_read_is_said(
+    status: int, unread: Unread, tmp_path: Path
+) -> None:
+    said = {"kind": "Status", "reason": "X", "message": "dial tcp: timeout"}
+    assert await read_log(tmp_path, web.json_response(said, status=status)) == unread
+
+
+async def test_a_log_from_where_nothing_answers_is_no_trouble_for_the_rest(tmp_path: Path) -> None:
+    where = Where(kubeconfig=str(kubeconfig(tmp_path, "http://127.0.0.1:1")))
+    async with opened(where) as session:
+        found = await session.log("p", {})
+    assert isinstance(found, Unread)
+    assert found.why == "failed"
+
+
+async def test_what_belongs_to_it_is_read_as_far_as_it_may_be() -> None:
+    around = await session(events=FORBIDDEN, rayservices=ABSENT).around("smollm2")
+    assert around.seen.name == "smollm2"
+    assert around.seen.events is None
+    assert {kind.name: each.why for kind, each in around.unread.items()} == {
+        "Event": "forbidden",
+        "RayService": "absent",
+    }
+    assert around.observed.kuberay == "missing"
+
+
+async def test_a_credential_that_ends_meanwhile_ends_it() -> None:
+    ended = Refused(401, "Unauthorized", "Unauthorized")
+    with pytest.raises(Trouble, match="log in to it again"):
+        await session(events=ended).around("smollm2")
 
 
 STRANGER = r"^what answers at http://\S+ is not the Kubernetes API, but perhaps a proxy.*: log in"

@@ -1,0 +1,53 @@
+"""`kubectl bastaix why` against a real API server: what is wrong there, and what may be read."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bastaix.plugin.commands import main
+from bastaix.reconcile import kinds
+from tests.api.operator_process import until
+from tests.api.test_plugin import person
+from tests.api.world import FakeKubeRay, World, deploy, modeldeployment, only
+
+TRACEBACK = "\n".join(
+    (
+        'File "/bastaix/source/app.py", line 3, in <module>',
+        "import sentencepiece",
+        "ModuleNotFoundError: No module named 'sentencepiece'",
+    )
+)
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def why(kubeconfig: Path, namespace: str) -> Result:
+    where = ["--kubeconfig", str(kubeconfig), "-n", namespace]
+    return CliRunner().invoke(main, ["why", "echo", *where])
+
+
+def test_why_an_app_was_refused_is_told_down_to_its_pods(
+    world: World, namespace: str, tmp_path: Path
+) -> None:
+    deploy(world, modeldeployment(namespace, rollout={"onFailure": "Hold"}))
+    rayservice = only(world, kinds.RAYSERVICE, namespace)
+    FakeKubeRay(world).fail(rayservice, TRACEBACK)
+    until(lambda: world.ready(namespace)["reason"] == "DependencyMissing", "it has failed")
+    name = rayservice["metadata"]["name"]
+
+    result = why(world.kubeconfig, namespace)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"echo in {namespace}, generation 1: DependencyMissing (error)"
+    assert "    > ModuleNotFoundError: No module named 'sentencepiece'" in lines
+    assert f"✗ RayService {name}  app DEPLOY_FAILED, DependencyMissing" in result.stdout
+    assert f"Pod {name}-worker  worker, ready" in result.stdout
+    assert "Not read" not in result.stdout
+
+    viewer = person(world, namespace, "view", tmp_path)
+    shown = why(viewer, namespace)
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.splitlines()[0] == lines[0]
+    assert "RayServices: you may not read rayservices here" in shown.stdout
+    assert f"Pod {name}-worker  worker, ready" in shown.stdout
