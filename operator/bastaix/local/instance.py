@@ -27,6 +27,9 @@ from bastaix.schema.documents import Unusable
 
 _SECONDS_TO_START: Final = 120.0
 _SECONDS_TO_ANSWER: Final = 60.0
+_NO_DASHBOARD: Final = (
+    "Ray starts here without its dashboard, by which it is given an app: pip install 'ray[default]'"
+)
 _APPLICATIONS: Final = "/api/serve/applications/"
 # It ends with whoever started it: then there is nothing more to read.
 _HOLDER: Final = f"""
@@ -155,11 +158,9 @@ async def _dashboard(holder: asyncio.subprocess.Process, log: Path) -> str:
                 if line.startswith(b'{"dashboard"'):
                     found = json.loads(line)["dashboard"]
                     if not found:
-                        break
+                        raise Unusable(_NO_DASHBOARD)
                     return str(found)
     except TimeoutError:
         raise Unusable(f"Ray did not start within {_SECONDS_TO_START:.0f} s") from None
     said = last_line(await asyncio.to_thread(log.read_text, errors="replace"))
-    raise Unusable(
-        f"Ray does not start here, or without its dashboard (pip install 'ray[default]'): {said}"
-    )
+    raise Unusable(f"Ray does not start here: {said}")
