@@ -62,7 +62,7 @@ async def run(given: Given, say: Say) -> bool:
         raise Unusable(f"there is no {names.KIND} in {given.name}")
     for body in found:
         refuse_templates(body)
-    rules = _rules(say)
+    rules = rules_at_hand(say)
     last, failed = "", ""
     for body in found:
         last, passes = await _check(body, given, [*bodies, *given.secrets], rules, say)
@@ -119,7 +119,7 @@ def _token(option: str, environment: Mapping[str, str]) -> Secret:
     return {"hosts": host.encode(), "token": environment[name].encode()}
 
 
-def _rules(say: Say) -> Rules | None:
+def rules_at_hand(say: Say) -> Rules | None:
     try:
         return Rules()
     except NoRules:
@@ -142,7 +142,7 @@ async def _check(
         return f"{reasons.INVALID_SPEC}: {found[0]}{more}", False
     say("  schema: valid")
     try:
-        md = _read(body)
+        md = read(body)
         if md.spec.source.git is None and md.spec.source.archive is None:
             return "OK: the code is in the runtime image, which is not looked into", True
         artifact = await _verified(md, given, manifests, say)
@@ -156,8 +156,8 @@ async def _check(
     return f"OK: {artifact.digest} {artifact.files} files", True
 
 
-def _read(body: Body) -> ModelDeployment:
-    """With what the API server would have added."""
+def read(body: Body) -> ModelDeployment:
+    """A user's own, with what the API server would have added."""
     metadata = {"namespace": "default", "uid": "none", **body["metadata"]}
     return ModelDeployment.from_body({**body, "metadata": metadata})
 
@@ -165,21 +165,17 @@ def _read(body: Body) -> ModelDeployment:
 async def _verified(md: ModelDeployment, given: Given, manifests: list[Body], say: Say) -> Artifact:
     with tempfile.TemporaryDirectory(prefix="bastaix-") as name:
         folder = Path(name)
-        if given.offline is not None:
-            say(f"  source: the working tree {given.offline}, whatever is pinned")
-            selection, checks = pipeline.selection(md.spec.source), pipeline.checks(md.spec)
-            opened = sandbox.open_folder(given.offline, selection, checks)
-        else:
-            archive = await _archive(md, given, manifests, folder, say)
-            from_host = given.archive is None
-            opened = pipeline.opened(archive, md.spec, folder, from_host=from_host)
-        return await awaited("opening it", opened, folder, say)
+        archive = await fetched(md, given, manifests, folder, say)
+        return await opened(md, given, archive, folder, say)
 
 
-async def _archive(
+async def fetched(
     md: ModelDeployment, given: Given, manifests: list[Body], folder: Path, say: Say
-) -> Path:
-    """The one at hand, else the one that the source names."""
+) -> Path | None:
+    """The archive at hand, else the one that the source names; None for a working tree."""
+    if given.offline is not None:
+        say(f"  source: the working tree {given.offline}, whatever is pinned")
+        return None
     if given.archive is not None:
         say(f"  source: {given.archive}, in place of a download")
         _compare(given.archive, md.spec)
@@ -192,6 +188,21 @@ async def _archive(
     archive = await awaited("fetching", fetching, folder, say)
     say(f"  source: fetched, {archive.stat().st_size:,} bytes")
     return archive
+
+
+async def opened(
+    md: ModelDeployment, given: Given, archive: Path | None, folder: Path, say: Say
+) -> Artifact:
+    """Of what `fetched` gave."""
+    if archive is not None:
+        from_host = given.archive is None
+        opening = pipeline.opened(archive, md.spec, folder, from_host=from_host)
+    elif given.offline is not None:
+        selection, checks = pipeline.selection(md.spec.source), pipeline.checks(md.spec)
+        opening = sandbox.open_folder(given.offline, selection, checks)
+    else:
+        raise ValueError("there is neither an archive nor a working tree to open")
+    return await awaited("opening it", opening, folder, say)
 
 
 def _compare(archive: Path, spec: Spec) -> None:

@@ -9,9 +9,14 @@ MAX_LENGTH: Final = 300
 ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
+def plain(text: str) -> list[str]:
+    """Its lines without colours."""
+    return ANSI.sub("", text).splitlines()
+
+
 def cleaned(text: str) -> list[str]:
     """Its lines without colours and indentation."""
-    return [line.strip() for line in ANSI.sub("", text).splitlines()]
+    return [line.strip() for line in plain(text)]
 
 
 def last_line(text: str) -> str:

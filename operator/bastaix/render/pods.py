@@ -163,17 +163,24 @@ def _env(md: ModelDeployment) -> list[dict[str, Any]]:
         "HOME": "/tmp",  # the one place that uid 1000 may write to in every image
         "USER": "ray",  # uid 1000 may have no name, and PyTorch asks for one
         **proxy.ENV,
+        **model_env(md),
     }
-    if md.spec.model is not None:
-        ours["VLLM_NO_USAGE_STATS"] = "1"
-        if md.spec.resources.gpu is None:
-            ours["VLLM_CPU_KVCACHE_SPACE"] = "1"  # GiB
-        if not model_source.parse(md.spec.model.source).hub:
-            ours["HF_HUB_OFFLINE"] = "1"
     users = [dict(each) for each in md.spec.runtime.env]
     taken = {each["name"] for each in users}
     kept = [{"name": key, "value": value} for key, value in ours.items() if key not in taken]
     return [*kept, *users]
+
+
+def model_env(md: ModelDeployment) -> dict[str, str]:
+    """What the engine is told, wherever it runs."""
+    if md.spec.model is None:
+        return {}
+    told = {"VLLM_NO_USAGE_STATS": "1"}
+    if md.spec.resources.gpu is None:
+        told["VLLM_CPU_KVCACHE_SPACE"] = "1"  # GiB
+    if not model_source.parse(md.spec.model.source).hub:
+        told["HF_HUB_OFFLINE"] = "1"
+    return told
 
 
 def _resources(given: Resources, default: Resources) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def raycluster(md: ModelDeployment, revision: str, digest: str | None) -> dict[s
     """The cluster without the bounds of its worker group."""
     worker = {
         "groupName": WORKER_GROUP,
-        "rayStartParams": {"num-cpus": str(_worker_cpus(md))},
+        "rayStartParams": {"num-cpus": str(worker_cpus(md))},
         "template": pods.worker_template(md, revision, digest),
     }
     return {
@@ -74,7 +74,8 @@ def _bounds(md: ModelDeployment) -> dict[str, int]:
     return {"minReplicas": scaling.min_replicas, "maxReplicas": scaling.max_replicas}
 
 
-def _worker_cpus(md: ModelDeployment) -> int:
+def worker_cpus(md: ModelDeployment) -> int:
+    """How many CPUs Ray takes a worker to have, which is not what the Pod asks for."""
     default = _RAY_CPUS if md.spec.resources.gpu is None else _RAY_CPUS_WITH_GPU
     return md.spec.runtime.worker_ray_cpus or default
 

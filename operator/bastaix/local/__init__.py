@@ -1,0 +1,1 @@
+"""A ModelDeployment without Kubernetes: `bastaix reprex` and `bastaix run`."""

@@ -1,0 +1,71 @@
+"""Runs a program in a session of its own, and ends all of it, whatever happens here."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_LONGEST_OUTPUT: Final = 1024 * 1024
+_PATIENCE: Final = 20.0
+_SECONDS_TO_DIE: Final = 5.0
+_EVERY: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    output: str
+    """Of both streams; of a long one its end."""
+
+
+async def ended(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float) -> Ended:
+    """What became of it; TimeoutError if it does not end."""
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        cwd=cwd,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout
+    kept = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            while chunk := await process.stdout.read(65536):
+                kept += chunk
+                del kept[:-_LONGEST_OUTPUT]
+            status = await process.wait()
+    finally:
+        await stop(process)
+    text = kept.decode(errors="replace")
+    if status < 0:
+        text += f"\nthe process was ended by {signal.Signals(-status).name}"
+    return Ended(status, text)
+
+
+async def stop(process: asyncio.subprocess.Process, *, patience: float = _PATIENCE) -> None:
+    """Ask it to end, then end what is left of its session; shielded from being cancelled."""
+    await asyncio.shield(asyncio.ensure_future(_stop(process, patience)))
+
+
+async def _stop(process: asyncio.subprocess.Process, patience: float) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await process.wait()
+    with suppress(ProcessLookupError, PermissionError, TimeoutError):
+        os.killpg(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(_SECONDS_TO_DIE):
+            # those that nobody waits for are in it for ever, where nobody reaps them
+            while True:
+                os.killpg(process.pid, 0)
+                await asyncio.sleep(_EVERY)
+    await process.wait()
