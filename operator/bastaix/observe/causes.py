@@ -16,7 +16,11 @@ from bastaix.observe.text import cleaned, shortened
 
 _MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _ATTRIBUTE: Final = re.compile(r"AttributeError: module '([\w.]+)' has no attribute '(\w+)'")
-_NAME: Final = re.compile(r"ImportError: cannot import name '\w+' from '([\w.]+)'")
+_NAME: Final = re.compile(
+    r"ImportError: cannot import name '\w+' from (?:partially initialized module )?'([\w.]+)'"
+)
+_OF_THE_APP: Final = "/working_dir_files/"
+"""In the path of each of its modules, where Ray has unpacked it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _of_imports(lines: list[str], import_path: str) -> Finding | None:
         return reasons.ATTRIBUTE_MISSING if match[1] == module else reasons.DEPENDENCY_MISFIT
 
     def name(match: re.Match[str]) -> Reason:
-        is_own = match[1].partition(".")[0] == own
+        is_own = match[1].partition(".")[0] == own or _OF_THE_APP in match.string
         return reasons.IMPORT_FAILED if is_own else reasons.DEPENDENCY_MISFIT
 
     rules: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Reason]], ...] = (

@@ -41,6 +41,20 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "cannot import name 'Cat'",
     ),
     (
+        "a name that another module of the app lacks",
+        DEPLOYING + "ImportError: cannot import name 'Cat' from 'answers'"
+        " (/tmp/ray/session_1/runtime_resources/working_dir_files/x/source/answers.py)",
+        reasons.IMPORT_FAILED,
+        "cannot import name 'Cat'",
+    ),
+    (
+        "modules of the app that import each other",
+        DEPLOYING + "ImportError: cannot import name 'Cat' from partially initialized module 'app'"
+        " (most likely due to a circular import)",
+        reasons.IMPORT_FAILED,
+        "circular import",
+    ),
+    (
         "a name that the app's module lacks",
         DEPLOYING + "AttributeError: module 'app' has no attribute 'build'",
         reasons.ATTRIBUTE_MISSING,
