@@ -27,7 +27,9 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     with ControlPlane(tmp_path_factory.mktemp("control-plane")) as running:
         kubectl = _kubectl(running.kubeconfig)
         kubectl("apply", "--server-side", "--filename", str(CRDS))
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+        # one that is so new that it has no conditions yet is an error to `kubectl wait`
+        words = ("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+        until(lambda: kubectl(*words, check=False).returncode == 0, "our CRD is established")
         yield running
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from cluster import programs
 from cluster.control_plane import ControlPlane
+from tests.api.operator_process import until
 
 CHART = Path(__file__).parents[2] / "charts" / "bastaix"
 CRD = "modeldeployments.serving.bastaix.dev"
@@ -101,7 +102,9 @@ def granted(check: Callable[[], bool]) -> bool:
 
 
 def established(kubectl: Run) -> None:
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
+    # one that is so new that it has no conditions yet is an error to `kubectl wait`
+    path = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+    until(lambda: kubectl("get", "crd", CRD, "-o", path).stdout == "True", "it is established")
 
 
 def test_cluster_wide_the_operator_works_everywhere_and_reads_no_secret(

@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from cluster import programs
 from cluster.control_plane import ControlPlane
 from tests.api import kuberay_crds
+from tests.api.operator_process import until
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*/out.yaml"))
 
@@ -24,12 +25,16 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     programs.ensure("kubectl")
     with ControlPlane(tmp_path_factory.mktemp("kuberay")) as running:
         kubectl = [str(programs.path("kubectl")), "--kubeconfig", str(running.kubeconfig)]
-        for words in (
-            ["apply", "--server-side", "--filename", str(kuberay_crds.folder())],
-            ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"],
-            ["label", "ns", "default", "pod-security.kubernetes.io/enforce=restricted"],
-        ):
-            subprocess.run([*kubectl, *words], check=True, capture_output=True)
+
+        def run(*words: str, check: bool = True) -> int:
+            done = subprocess.run([*kubectl, *words], check=check, capture_output=True)
+            return done.returncode
+
+        run("apply", "--server-side", "--filename", str(kuberay_crds.folder()))
+        # one that is so new that it has no conditions yet is an error to `kubectl wait`
+        words = ("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        until(lambda: run(*words, check=False) == 0, "KubeRay's CRDs are established")
+        run("label", "ns", "default", "pod-security.kubernetes.io/enforce=restricted")
         yield config.new_client_from_config(str(running.kubeconfig))  # type: ignore[no-untyped-call]
 
 

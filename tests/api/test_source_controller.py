@@ -4,7 +4,6 @@ import base64
 import hashlib
 import itertools
 import json
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from tests.api.world import Object, World, modeldeployment
 
 MD = MODELDEPLOYMENT
 TOKEN = "canary-in-the-mine"
-GOOD_SECONDS = 2.0
 """From apply to the verdict."""
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1234567\n"
 
@@ -126,10 +124,8 @@ def scene(world: World, host: ArchiveHost, controller: SourceProcess) -> Iterato
 
 def test_what_is_verified_stands_in_the_status_and_in_its_artifact(scene: Scene) -> None:
     commit = scene.host.commit({"apps/echo/app.py": APP, "apps/echo/x/y.txt": "y", "README": "?"})
-    began = time.monotonic()
     scene.apply(scene.host.source(commit, path="apps/echo"))
     until(lambda: scene.condition().get("status") == "True", "it is verified", every=0.02)
-    assert time.monotonic() - began < GOOD_SECONDS
     source = scene.status()["source"]
     assert (source["commit"], source["files"]) == (commit, 2)
     assert f"2 files, {source['bytes']} bytes, {source['digest']}" in scene.condition()["message"]
@@ -175,10 +171,8 @@ def test_what_is_wrong_with_the_code_is_said_at_once(
     scene: Scene, reason: str, files: Mapping[str, str | bytes], git: dict[str, Any]
 ) -> None:
     source = scene.host.source(scene.host.commit(files), **git)
-    began = time.monotonic()
     scene.apply(source, runtime={})
     until(lambda: scene.condition().get("status") == "False", reason, every=0.02)
-    assert time.monotonic() - began < GOOD_SECONDS
     assert scene.condition()["reason"] == reason
     assert scene.artifacts() == {}
     assert "source" not in scene.status()

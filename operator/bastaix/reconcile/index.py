@@ -139,7 +139,7 @@ class Index:
         self._owned.pop(kind, None)
 
     def doubtful(self) -> int:
-        """How many objects are known by name alone."""
+        """How many objects are to be read before they are believed."""
         entries = chain.from_iterable(each.values() for each in self._entries.values())
         return sum(not entry.is_believed for entry in entries)
 

@@ -32,6 +32,7 @@ from bastaix.rollout.story import Said, said
 
 AT_ONCE: Final = 0.0
 REFUSED_SECONDS: Final = 60.0
+"""For so long a refusal that may change is waited for, once what was active has gone."""
 
 
 @dataclass(frozen=True)

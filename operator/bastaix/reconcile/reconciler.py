@@ -111,11 +111,11 @@ class Reconciler:
             steps = plan(md, observed, parts, goal.hindrance, self._now())
             if steps.removes_pods and not await self._is_current(md, observed):
                 continue
-            refused = await self._take(md, body, steps)
-            if not (refused and steps.rehearsals):
+            refusals = await self._take(md, body, steps)
+            if not (refusals and steps.rehearsals):
                 events += steps.events
-            if refused:  # what follows from it is decided anew
-                goal = replace(goal, refused={**goal.refused, **self._dated(md, refused)})
+            if refusals:  # what follows from it is decided anew
+                goal = replace(goal, refused={**goal.refused, **self._dated(md, refusals)})
                 continue
             self._refused[md.namespace, md.name] = goal.refused
             if not steps.asks and steps.after != AT_ONCE:
@@ -136,13 +136,13 @@ class Reconciler:
         return len({each.get("resourceVersion") for each in versions}) == 1
 
     def _dated(
-        self, md: ModelDeployment, refused: Mapping[str, Hindrance]
+        self, md: ModelDeployment, refusals: Mapping[str, Hindrance]
     ) -> Mapping[str, Refusal]:
         """With the time since when each is refused."""
         before, now = self._refused.get((md.namespace, md.name), {}), self._now()
         return {
             revision: Refusal(hindrance, before[revision].since if revision in before else now)
-            for revision, hindrance in refused.items()
+            for revision, hindrance in refusals.items()
         }
 
     async def _tell(
@@ -225,16 +225,16 @@ class Reconciler:
 
         After a rehearsal that is refused nothing is done, after a refusal all the rest is.
         """
-        refused = await self._refusals(md, steps.rehearsals, rehearsal=True)
-        if refused:
-            return refused
+        refusals = await self._refusals(md, steps.rehearsals, rehearsal=True)
+        if refusals:
+            return refusals
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
         for child, operations in steps.patches:
             with during("patch", kinds.of(child)):
                 await self._cluster.patch(kinds.of(child), child, operations)
-        refused = await self._refusals(md, steps.applies)
+        refusals = await self._refusals(md, steps.applies)
         for manifest in steps.creates:
             with during("create", kinds.of(manifest)):
                 demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
@@ -242,18 +242,18 @@ class Reconciler:
             await self._recorder.record(
                 body, reason=told.reason.name, note=shortened(told.note), good=told.good
             )
-        return refused
+        return refusals
 
     async def _refusals(
         self, md: ModelDeployment, manifests: Sequence[Manifest], *, rehearsal: bool = False
     ) -> Mapping[str, Hindrance]:
         """Apply them; gives the revisions whose RayService was refused, and how."""
-        refused: dict[str, Hindrance] = {}
+        refusals: dict[str, Hindrance] = {}
         for manifest in manifests:
             hindrance = await self._apply(md, manifest, rehearsal=rehearsal)
             if hindrance is not None:
-                refused[str(revision_of(manifest))] = hindrance
-        return refused
+                refusals[str(revision_of(manifest))] = hindrance
+        return refusals
 
     async def _apply(
         self, md: ModelDeployment, manifest: Manifest, *, rehearsal: bool = False

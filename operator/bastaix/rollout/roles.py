@@ -197,14 +197,14 @@ def _is_known(observed: Observed, revision: str) -> bool:
 
 def _failure(
     md: ModelDeployment,
-    wish: Wish,
+    standing: Wish,
     turn: Turn,
     subject: str | None,
     records: Mapping[str, Record],
 ) -> Record | None:
     """Why the subject is not to be tried, if that still counts."""
     found = records.get(subject or "")
-    if found is None or not wish.counts(found):
+    if found is None or not standing.counts(found):
         return None
     if turn.revision == subject and found.promoted != turn.since:
         return None  # it is of a trial before the one that was passed

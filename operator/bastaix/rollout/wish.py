@@ -42,11 +42,11 @@ def current(body: Mapping[str, Any], service: Mapping[str, Any] | None) -> Wish:
     """What was taken in of what a ModelDeployment asks for now, its annotation left aside."""
     digest, kept = _digest(body.get("spec") or {}), _read(service)
     generation = body["metadata"].get("generation", 1)
-    if kept is None or kept.generation > generation:
-        return Wish(spec=digest, generation=generation, last=generation)
-    if generation not in (kept.last, kept.generation) and kept.spec != digest:
-        return Wish(spec=digest, generation=generation, last=generation)
-    return replace(kept, spec=digest, last=generation)
+    if kept is not None and kept.generation <= generation:
+        is_seen = generation in (kept.last, kept.generation)
+        if is_seen or kept.spec == digest:
+            return replace(kept, spec=digest, last=generation)
+    return Wish(spec=digest, generation=generation, last=generation)
 
 
 def taken_in(
@@ -59,7 +59,7 @@ def taken_in(
 ) -> Wish:
     """With the annotation, unless nothing can be meant by it.
 
-    A retry is of the spec: it ends a return, and so does one to the revision of the spec.
+    A retry is of the spec: it ends a return. So does a rollback to the spec's own revision.
     """
     if request is None or request.text == current.request:
         return current

@@ -77,6 +77,7 @@ OVERWRITTEN = replace(
     wish=TAKEN_IN,
 )
 """The rollback is in force, whatever has become of the annotation."""
+PAUSED_SINCE = trial("LoadingModel", request="pause@7")
 
 ONLY_ONE = seen(body(conditions=READY, active=ACTIVE), old={})
 
@@ -316,6 +317,3 @@ def test_a_rollback_in_force_is_shown_beside_what_is_asked_for_since() -> None:
     assert OVERWRITTEN.requested == f"rollback:{OLD}@7"
     assert RETURNING.requested == f"rollback:{OLD}@7"
     assert replace(PAUSED_SINCE, wish=TAKEN_IN).requested == f"rollback:{OLD}@7, pause@7"
-
-
-PAUSED_SINCE = trial("LoadingModel", request="pause@7")
