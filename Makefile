@@ -109,11 +109,14 @@ format: venv ## Let ruff format the code
 	@$(PYTHON) -m ruff check --fix --quiet . || true
 	@$(PYTHON) -m ruff format --quiet .
 
+corpus: venv ## Provoke failures on the node and record anew what it says of them
+	@$(PYTHON) -m tests.corpus.record $(CAUSES)
+
 ##@ Benchmarks
 
-BENCHMARKS := idle scale coldstart cluster source verify verdict rollout
+BENCHMARKS := idle scale coldstart cluster source verify verdict rollout diagnose
 bench: $(addprefix bench-,$(BENCHMARKS)) ## All of them; figures also in build/bench/NAME.json
-bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict, rollout
+bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict, rollout, diagnose
 	@$(PYTHON) -m benchmarks.$*
 
-.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-long format bench
+.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-long corpus format bench

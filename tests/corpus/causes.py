@@ -1,34 +1,26 @@
 """Each cause that can be provoked on the node: how, when its evidence is there, what it is called.
 
-What cannot be provoked here, and what its texts were written from, stands in NOT_HERE.
+What cannot be provoked here, and what its texts were written from, stands in `elsewhere`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.e2e.variants import Edits
+from tests.corpus import acts
+from tests.corpus.cause import VLLM, Cause
 
+RUNNING: Final = '"status": "RUNNING"'
 HIDDEN_BUILD: Final = {"app.py": ("def build(", "def hidden(")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cause:
-    name: str
-    reason: str
-    """The finding that is expected."""
-    evidence: str
-    """Text that is in the cluster's objects as soon as the cause can be known."""
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    """Merged into the spec."""
-    lines: str = ""
-    """Before those of the app's code."""
-    edits: Edits | None = None
-    manifests: tuple[Mapping[str, Any], ...] = ()
-    """Applied to the namespace first."""
-    template: str = "tests/e2e/echo.yaml"
-    heals: Mapping[str, Any] | None = None
-    """A manifest that heals it from outside."""
+SLOW_MODELS: Final = (
+    "        return JSONResponse(model_list(self._settings.model, self._created))",
+    "        await asyncio.sleep(600)",
+)
+FAILING_HEALTH: Final = (
+    '    @api.get("/v1/models")\n',
+    "    def check_health(self):\n"
+    "        if time.monotonic() - self._started > 20:\n"
+    '            raise RuntimeError("the engine is dead")\n\n'
+    '    @api.get("/v1/models")\n',
+)
 
 
 def _env(name: str, secret: str) -> dict[str, Any]:
@@ -36,64 +28,65 @@ def _env(name: str, secret: str) -> dict[str, Any]:
     return {"runtime": {"env": [{"name": name, "valueFrom": source}]}}
 
 
-def _secret(name: str) -> dict[str, Any]:
+def _volume(source: dict[str, Any], path: str = "/data") -> dict[str, Any]:
     return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "stringData": {"key": "x"},
+        "runtime": {
+            "volumes": [{"name": "data", **source}],
+            "volumeMounts": [{"name": "data", "mountPath": path}],
+        }
     }
 
 
-CAUSES: Final = (
+def _engine(**arguments: Any) -> dict[str, Any]:
+    return {"model": {"engineArgs": arguments}}
+
+
+CODE: Final = (
     Cause(
         name="dependency-missing",
         reason="DependencyMissing",
-        evidence="DEPLOY_FAILED",
         lines="import a_package_that_nobody_has",
     ),
     Cause(
         name="dependency-misfit",
         reason="DependencyMisfit",
-        evidence="DEPLOY_FAILED",
         lines="from fastapi import NobodyHasThis",
     ),
     Cause(
         name="relative-import",
         reason="ImportFailed",
-        evidence="DEPLOY_FAILED",
         lines="from .answers import Answer",
+    ),
+    Cause(
+        name="error-while-imported",
+        reason="ImportFailed",
+        lines="{}['nobody has this key']",
     ),
     Cause(
         name="attribute-missing",
         reason="AttributeMissing",
-        evidence="DEPLOY_FAILED",
         lines="if False:\n    build = None",
         edits=HIDDEN_BUILD,
     ),
     Cause(
         name="not-an-application",
         reason="NotAnApplication",
-        evidence="DEPLOY_FAILED",
         lines="build = 'no application'",
         edits=HIDDEN_BUILD,
     ),
     Cause(
         name="builder-without-return",
         reason="NotAnApplication",
-        evidence="DEPLOY_FAILED",
         edits={"app.py": ("    return Echo.options(", "    Echo.options(")},
     ),
     Cause(
         name="arguments-rejected",
         reason="ArgumentsRejected",
-        evidence="DEPLOY_FAILED",
         spec={"app": {"args": {"llm_configs": [{"engine_kwarg": {}}]}}},
     ),
     Cause(
         name="constructor-failed",
         reason="ConstructorFailed",
-        evidence="DEPLOY_FAILED",
         spec={
             "app": {
                 "args": {"echo": {"crash": "constructor", "crash_message": "the weights are torn"}}
@@ -103,13 +96,18 @@ CAUSES: Final = (
     Cause(
         name="replica-killed-for-memory",
         reason="ReplicaLost",
-        evidence="DEPLOY_FAILED",
         edits={
             "app.py": (
                 '        settings.crash_in("constructor")',
                 "        self.ballast = [bytes([1]) * (1 << 30) for _ in range(8)]",
             )
         },
+    ),
+    Cause(
+        name="health-check-failing",
+        reason="HealthCheckFailing",
+        evidence='"UNHEALTHY"',
+        edits={"app.py": FAILING_HEALTH},
     ),
     Cause(
         name="gpu-that-the-cluster-lacks",
@@ -123,58 +121,83 @@ CAUSES: Final = (
         },
     ),
     Cause(
-        name="no-node-has-room",
+        name="wrong-answer",
+        is_told_by_objects=False,
+        reason="WrongAnswer",
+        evidence=RUNNING,
+        spec={"app": {"check": {"expect": {"status": 200, "contains": "nobody says this"}}}},
+    ),
+    Cause(
+        name="no-answer-in-time",
+        is_told_by_objects=False,
+        reason="ProbeUnreachable",
+        evidence=RUNNING,
+        edits={"app.py": SLOW_MODELS},
+    ),
+)
+PODS: Final = (
+    Cause(
+        name="no-node-is-large-enough",
         reason="Unschedulable",
         evidence='"reason": "Unschedulable"',
         spec={"resources": {"memory": "500Gi"}},
     ),
     Cause(
+        name="others-hold-the-memory",
+        reason="Unschedulable",
+        evidence='"reason": "Unschedulable"',
+        spec={"resources": {"memory": "14Gi"}},
+        before=acts.applying(acts.occupant("8Gi")),
+        heal=acts.deleting("pod/occupant"),
+    ),
+    Cause(
         name="image-missing",
         reason="ImagePullFailed",
         evidence="ErrImage",
-        spec={"runtime": {"image": "localhost/bastaix/nobody-has:1"}},
+        spec={"runtime": {"image": acts.IMAGE}},
+        before=acts.without_image,
+        heal=acts.with_image,
+    ),
+    Cause(
+        name="image-without-ray",
+        reason="CrashLooping",
+        evidence="CrashLoopBackOff",
+        spec={"runtime": {"image": "${operator}"}},
     ),
     Cause(
         name="secret-of-env-missing",
         reason="ConfigMissing",
         evidence="CreateContainerConfigError",
         spec=_env("HF_TOKEN", "hub"),
-        heals=_secret("hub"),
+        heal=acts.applying(acts.secret("hub")),
     ),
     Cause(
         name="claim-missing",
         reason="VolumeMissing",
         evidence="persistentvolumeclaim",
-        spec={
-            "runtime": {
-                "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "nobody-has"}}],
-                "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-            }
-        },
+        spec=_volume({"persistentVolumeClaim": {"claimName": "data"}}),
+        heal=acts.claim,
+    ),
+    Cause(
+        name="secret-of-volume-missing",
+        reason="VolumeMissing",
+        evidence="FailedMount",
+        spec=_volume({"secret": {"secretName": "data"}}),
+        heal=acts.applying(acts.secret("data")),
     ),
     Cause(
         name="quota",
         reason="QuotaExceeded",
         evidence="exceeded quota",
-        manifests=(
-            {
-                "apiVersion": "v1",
-                "kind": "ResourceQuota",
-                "metadata": {"name": "few"},
-                "spec": {"hard": {"pods": "0"}},
-            },
-        ),
+        before=acts.applying(acts.quota(0)),
+        heal=acts.applying(acts.quota(10)),
     ),
     Cause(
         name="pod-security",
         reason="AdmissionDenied",
         evidence="violates PodSecurity",
-        spec={
-            "runtime": {
-                "volumes": [{"name": "host", "hostPath": {"path": "/tmp"}}],
-                "volumeMounts": [{"name": "host", "mountPath": "/host"}],
-            }
-        },
+        spec=_volume({"hostPath": {"path": "/tmp"}}),
+        heal=acts.privileged,
     ),
     Cause(
         name="head-killed-for-memory",
@@ -183,33 +206,72 @@ CAUSES: Final = (
         spec={"runtime": {"head": {"resources": {"cpu": "100m", "memory": "150Mi"}}}},
     ),
     Cause(
-        name="wrong-answer",
-        reason="WrongAnswer",
-        evidence='"RUNNING"',
-        spec={"app": {"check": {"expect": {"status": 200, "contains": "nobody says this"}}}},
+        name="disk-of-pod-full",
+        reason="Evicted",
+        evidence='"Evicted"',
+        spec=_volume({"emptyDir": {"sizeLimit": "1Mi"}}),
+        edits={
+            "app.py": (
+                '        settings.crash_in("constructor")',
+                '        open("/data/weights", "wb").write(bytes(64 << 20))',
+            )
+        },
     ),
+    Cause(
+        name="head-lost",
+        reason="HeadLost",
+        evidence="",
+        once_ready=acts.without_head,
+    ),
+    Cause(
+        name="kuberay-does-nothing",
+        reason="KubeRayNotReconciling",
+        evidence="",
+        before=acts.without_kuberay,
+        heal=acts.with_kuberay,
+    ),
+)
+MODELS: Final = (
     Cause(
         name="engine-argument-unknown",
         reason="EngineArgumentUnknown",
-        evidence="DEPLOY_FAILED",
-        template="demo/smollm2.yaml",
-        spec={"model": {"engineArgs": {"nobody_knows_this": 1}}},
+        template=VLLM,
+        spec=_engine(nobody_knows_this=1),
+    ),
+    Cause(
+        name="engine-argument-of-another-type",
+        reason="ArgumentsRejected",
+        template=VLLM,
+        spec=_engine(max_model_len="many"),
     ),
     Cause(
         name="model-missing",
         reason="ModelNotFound",
-        evidence="DEPLOY_FAILED",
-        template="demo/smollm2.yaml",
+        template=VLLM,
         spec={"model": {"source": "pvc://models/nobody-has-this"}},
+    ),
+    Cause(
+        name="model-gated",
+        reason="ModelAccessDenied",
+        template=VLLM,
+        spec={
+            "model": {"source": "hf://nobody/gated"},
+            "runtime": {"env": [{"name": "HF_ENDPOINT", "value": "http://hub"}]},
+        },
+        before=acts.hub,
+    ),
+    Cause(
+        name="architecture-unknown",
+        reason="ModelIncompatible",
+        template=VLLM,
+        spec=_engine(hf_overrides={"architectures": ["NobodyForCausalLM"]}),
     ),
     Cause(
         name="context-larger-than-memory",
         reason="EngineOutOfMemory",
-        evidence="DEPLOY_FAILED",
-        template="demo/smollm2.yaml",
-        spec={
-            "model": {"engineArgs": {"max_model_len": 8192, "num_gpu_blocks_override": 8}},
-        },
+        template=VLLM,
+        spec=_engine(max_model_len=8192, num_gpu_blocks_override=8),
     ),
 )
+CAUSES: Final = (*CODE, *PODS, *MODELS)
 BY_NAME: Final = {cause.name: cause for cause in CAUSES}

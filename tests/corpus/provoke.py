@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
+from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
-from tests.corpus.causes import Cause
+from tests.corpus.cause import ECHO, Cause
+from tests.e2e.deployed import Deployed
 from tests.e2e.variants import Commit
 
-KINDS = ("modeldeployments", "rayservices", "rayclusters", "pods")
+KINDS = ("modeldeployments", "rayservices", "rayclusters", "pods", "events")
 LOOK_SECONDS = 0.2
 LONGEST_SECONDS = 300.0
 NAME = "broken"
@@ -25,7 +28,7 @@ class Seen:
     """What became of a provoked cause; times are of this machine's monotonic clock."""
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """By kind, at the first moment when the evidence was there."""
+    """By kind, when it was named, or else when it was given up."""
     evidence_at: float | None = None
     named_at: float | None = None
     reason: str = ""
@@ -33,48 +36,70 @@ class Seen:
 
     @property
     def seconds(self) -> float | None:
-        """From the evidence to the condition."""
+        """From the evidence to the condition; None: not named, or known by what stays away."""
         if self.evidence_at is None or self.named_at is None:
             return None
         return max(0.0, self.named_at - self.evidence_at)
 
 
-@contextmanager
-def provoked(cause: Cause, commit: Commit, images: dict[str, str]) -> Iterator[tuple[str, Seen]]:
-    """The namespace in which it is broken; all of it goes at the end."""
-    namespace = f"corpus-{uuid.uuid4().hex[:6]}"
-    steps.prepare_namespace(namespace)
-    try:
-        for manifest in cause.manifests:
-            _apply(namespace, manifest)
-        _deploy(cause, commit, images, namespace)
-        yield namespace, watched(cause, namespace)
-    finally:
-        steps.remove_namespace(namespace)
+@dataclass(frozen=True)
+class Provoker:
+    images: dict[str, str]
+    commit: Commit
+    progress: Progress
+
+    @contextmanager
+    def provoked(self, cause: Cause) -> Iterator[Deployed]:
+        """A ModelDeployment that is broken, in a namespace of its own; all of it goes at the end."""
+        namespace = f"corpus-{uuid.uuid4().hex[:6]}"
+        steps.prepare_namespace(namespace)
+        try:
+            if cause.before:
+                cause.before(namespace)
+            self._deploy(cause, namespace)
+            deployed = Deployed(NAME, namespace, self.progress)
+            if cause.once_ready:
+                deployed.wait_ready()
+                cause.once_ready(namespace)
+            yield deployed
+        finally:
+            if cause.heal:
+                cause.heal(namespace)
+            _remove(namespace)
+
+    def _deploy(self, cause: Cause, namespace: str) -> None:
+        app = "echo" if cause.template == ECHO else "vllm_openai"
+        values = {"NAMESPACE": namespace, "IMAGE": self.images["ray"], "NAME": NAME}
+        made = self.commit(cause.lines, cause.edits)
+        manifest = steps.filled(steps.ROOT / cause.template, COMMIT=made, **values)
+        git = {"repository": "http://git.git.svc/private/variants", "path": f"serve_apps/{app}"}
+        spec = {"source": {"git": git}, "rollout": {"onFailure": "Hold"}, **cause.spec}
+        text = Template(json.dumps({"spec": spec})).substitute(self.images)
+        # as one write: half of it is another revision
+        patched = kubectl(
+            *("patch", "--local", "-f", "-", "--type=merge", "-p", text, "-o", "json"),
+            stdin=manifest.replace("name: smollm2\n", f"name: {NAME}\n", 1),
+        )
+        kubectl("apply", "--server-side", "-f", "-", stdin=patched)
 
 
-def watched(cause: Cause, namespace: str) -> Seen:
+def watched(cause: Cause, deployed: Deployed) -> Seen:
     """Until the operator has named it, or too long."""
     seen = Seen()
     end = time.monotonic() + LONGEST_SECONDS
-    while time.monotonic() < end:
-        now, objects = time.monotonic(), snapshot(namespace)
-        (deployment,) = objects.pop("modeldeployments") or [{}]
+    while seen.named_at is None and time.monotonic() < end:
+        now, objects = time.monotonic(), snapshot(deployed.namespace)
+        (deployment,) = objects.pop("modeldeployments")
         ready = steps.conditions(deployment).get("Ready", {})
         seen.reason, seen.message = ready.get("reason", ""), ready.get("message", "")
-        if seen.evidence_at is None and cause.evidence in json.dumps(objects):
-            seen.evidence_at, seen.objects = now, objects
+        seen.objects = objects
+        if seen.evidence_at is None and cause.evidence and cause.evidence in json.dumps(objects):
+            seen.evidence_at = now
         if seen.reason == cause.reason:
             seen.named_at = now
-            seen.objects = seen.objects or objects
-            break
-        time.sleep(LOOK_SECONDS)
+        else:
+            time.sleep(LOOK_SECONDS)
     return seen
-
-
-def heal(cause: Cause, namespace: str) -> None:
-    assert cause.heals is not None, "only what heals from outside"
-    _apply(namespace, cause.heals)
 
 
 def snapshot(namespace: str) -> dict[str, list[dict[str, Any]]]:
@@ -85,32 +110,14 @@ def snapshot(namespace: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _deploy(cause: Cause, commit: Commit, images: dict[str, str], namespace: str) -> None:
-    app = "echo" if "echo" in cause.template else "vllm_openai"
-    made = commit(cause.lines, cause.edits)
-    text = steps.filled(
-        steps.ROOT / cause.template,
-        NAME=NAME,
-        NAMESPACE=namespace,
-        COMMIT=made,
-        IMAGE=images["ray"],
-    )
-    kubectl("apply", "--server-side", "-f", "-", stdin=_named(text))
-    git = {"repository": "http://git.git.svc/private/variants", "path": f"serve_apps/{app}"}
-    changes = {"source": {"git": git}, "rollout": {"onFailure": "Hold"}, **cause.spec}
-    patch = json.dumps({"spec": changes})
-    kubectl("patch", "md", NAME, "-n", namespace, "--type=merge", "-p", patch)
-
-
-def _named(text: str) -> str:
-    return text.replace("name: smollm2\n", f"name: {NAME}\n", 1)
-
-
-def _apply(namespace: str, manifest: Any) -> None:
-    words = ("apply", "--server-side", "-n", namespace, "-f", "-")
-    kubectl(*words, stdin=json.dumps(manifest))
-
-
 def commits(folder: Path) -> Commit:
     folder.mkdir(parents=True, exist_ok=True)
     return Commit(folder)
+
+
+def _remove(namespace: str) -> None:
+    """Told to go: the next cause need not wait for it."""
+    kubectl("delete", "md", "--all", "-n", namespace)
+    kubectl("delete", "namespace", namespace, "--wait=false")
+    volumes = (f"models-{namespace}", f"data-{namespace}")
+    kubectl("delete", "persistentvolume", *volumes, "--ignore-not-found", "--wait=false")

@@ -5,8 +5,11 @@ another KubeRay or Ray; a diff then shows what changed its words.
 """
 
 import sys
-import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -14,29 +17,48 @@ import yaml
 from cluster import lifecycle
 from cluster.progress import Progress
 from demo import steps
-from tests.corpus.causes import BY_NAME, CAUSES, Cause
-from tests.corpus.provoke import Seen, commits, provoked
+from tests.corpus.cause import Cause
+from tests.corpus.causes import BY_NAME, CAUSES
+from tests.corpus.provoke import Provoker, Seen, commits, watched
 
 FOLDER = Path(__file__).parent / "recorded"
 _NEEDLESS = ("managedFields", "ownerReferences", "annotations", "generateName", "finalizers")
 
 
-def main(names: list[str]) -> int:
+def main(names: Sequence[str]) -> int:
+    if unknown := [name for name in names if name not in BY_NAME]:
+        print(f"no cause is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+        return 2
+    bad = 0
+    with provoker() as made:
+        for cause in [BY_NAME[name] for name in names] or CAUSES:
+            seen = observed(made, cause)
+            bad += seen.named_at is None
+            if cause.is_told_by_objects:
+                write(cause, seen)
+    return 1 if bad else 0
+
+
+@contextmanager
+def provoker() -> Iterator[Provoker]:
+    """A node on which causes can be provoked."""
     progress = Progress()
     lifecycle.up(progress)
     images = dict(steps.built("ray", "operator", "githost", progress=progress))
     steps.install_operator(images["operator"])
     steps.publish(progress)
-    bad = 0
-    with tempfile.TemporaryDirectory() as folder:
-        commit = commits(Path(folder))
-        for cause in [BY_NAME[name] for name in names] or CAUSES:
-            progress.say(f"provoking {cause.name}")
-            with provoked(cause, commit, images) as (_, seen):
-                bad += _judged(cause, seen, progress)
-                if seen.objects:
-                    write(cause, seen)
-    return 1 if bad else 0
+    with TemporaryDirectory() as folder:
+        yield Provoker(images, commits(Path(folder)), progress)
+
+
+def observed(made: Provoker, cause: Cause) -> Seen:
+    made.progress.say(f"{cause.name}: {cause.reason} is expected")
+    with made.provoked(cause) as deployed:
+        seen = watched(cause, deployed)
+    after = "" if seen.seconds is None else f" after {seen.seconds:.1f} s"
+    known = f"{seen.reason}{after}" if seen.named_at else f"NOT NAMED, but {seen.reason}"
+    made.progress.say(f"    {known}: {seen.message}")
+    return seen
 
 
 def write(cause: Cause, seen: Seen) -> None:
@@ -44,33 +66,29 @@ def write(cause: Cause, seen: Seen) -> None:
     record = {
         "cause": cause.name,
         "expected": cause.reason,
-        "message": seen.message,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "objects": {kind: [_trimmed(each) for each in them] for kind, them in seen.objects.items()},
     }
     path = FOLDER / f"{cause.name}.yaml"
     path.write_text(yaml.safe_dump(record, sort_keys=False, width=100, allow_unicode=True))
 
 
-def _judged(cause: Cause, seen: Seen, progress: Progress) -> bool:
-    if seen.seconds is None:
-        progress.say(f"    {cause.reason} expected, {seen.reason} found: {seen.message}")
-        return True
-    progress.say(f"    {seen.reason} after {seen.seconds:.1f} s: {seen.message[:120]}")
-    return False
-
-
 def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
     """Without what no diagnosis reads: it would change with each recording."""
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _NEEDLESS}
-    trimmed = {"kind": obj["kind"], "metadata": metadata, "status": obj.get("status", {})}
+    trimmed = {"kind": obj["kind"], "metadata": metadata}
+    if obj["kind"] == "Event":
+        kept = ("involvedObject", "reason", "message", "type", "count", "lastTimestamp")
+        return trimmed | {key: obj[key] for key in kept if key in obj}
     spec = obj.get("spec", {})
+    trimmed["status"] = obj.get("status", {})
     if obj["kind"] == "RayService":
         trimmed["spec"] = {"serveConfigV2": spec.get("serveConfigV2", "")}
     elif obj["kind"] == "RayCluster":
         trimmed["spec"] = {"workerGroupSpecs": [_group(each) for each in spec["workerGroupSpecs"]]}
     elif obj["kind"] == "Pod":
-        kept = [{key: each[key] for key in ("name", "image")} for each in spec["containers"]]
-        trimmed["spec"] = {"containers": kept}
+        containers = [{key: each[key] for key in ("name", "image")} for each in spec["containers"]]
+        trimmed["spec"] = {"containers": containers}
     return trimmed
 
 

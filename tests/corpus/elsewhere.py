@@ -1,0 +1,26 @@
+"""Reasons that no recording stands for: why not, and what their texts were written from."""
+
+from typing import Final
+
+NOT_HERE: Final = {
+    "RuntimeEnvFailed": (
+        "the operator gives an archive that it has read itself; from Ray's "
+        "dashboard/modules/serve and runtime_env sources"
+    ),
+    "SharedMemoryTooSmall": (
+        "needs an engine of several processes; from vllm/distributed/device_communicators"
+    ),
+    "EngineInitFailed": (
+        "what of the engine is not known by name; from vllm/v1/engine/utils.py"
+    ),
+    "NodeLost": "there is one node; from Kubernetes' pkg/util/node and pkg/controller/podgc",
+    "KubeRayAbsent": "the kind cannot go from a cluster in use; tests/api/test_crd_kuberay.py",
+    "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",
+    "RayServiceRefused": "nothing that a spec may say is refused; from KubeRay's validation.go",
+    "InvalidSpec": "known before anything runs; tests/api/test_validation.py",
+    "NotOwned": "somebody else's object; tests/unit/reconcile and tests/api/test_operator.py",
+    "ApiRefused": "rights of the operator itself; tests/api/test_operator.py",
+    "PodRefused": "what is neither quota nor admission; from the text of the condition in KubeRay",
+    "PodFailed": "what is not known by name; from Kubernetes' Pod status",
+    "ServeFailed": "what is not known by name",
+}

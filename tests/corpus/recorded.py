@@ -1,0 +1,42 @@
+"""What was recorded, as the operator would have observed it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from bastaix.observe.observed import Object, Observed, revision_of
+
+FOLDER: Final = Path(__file__).parent / "recorded"
+FILES: Final = sorted(FOLDER.glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class Recording:
+    cause: str
+    expected: str
+    """The reason."""
+    revision: str
+    observed: Observed
+
+
+def recording(file: Path, md_body: Object, revision: str | None = None) -> Recording:
+    """Of a ModelDeployment as given, and of its revision instead of the recorded one."""
+    text = file.read_text()
+    record: dict[str, Any] = yaml.safe_load(text)
+    (rayservice,) = record["objects"]["rayservices"]
+    if revision is not None:
+        record = yaml.safe_load(text.replace(str(revision_of(rayservice)), revision))
+        (rayservice,) = record["objects"]["rayservices"]
+    objects = record["objects"]
+    observed = Observed(
+        md_body=md_body,
+        rayservices=tuple(objects["rayservices"]),
+        rayclusters=tuple(objects["rayclusters"]),
+        pods=tuple(objects["pods"]),
+        at=datetime.fromisoformat(record["at"]),
+    )
+    found = str(revision_of(rayservice))
+    return Recording(record["cause"], record["expected"], found, observed)
