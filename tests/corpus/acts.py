@@ -5,8 +5,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from cluster import images, node
-from demo import steps
+from cluster import images, model, node
 from demo.kubectl import kubectl
 from tests.corpus.cause import Act
 
@@ -79,7 +78,7 @@ def occupant(memory: str) -> dict[str, Any]:
 
 def claim(namespace: str) -> None:
     """A claim `data` with a volume for it."""
-    volume, claimed = (dict(each) for each in steps.model.volume(namespace))
+    volume, claimed = (dict(each) for each in model.volume(namespace))
     volume["metadata"] = {"name": f"data-{namespace}"}
     volume["spec"] = volume["spec"] | {"claimRef": {"name": "data", "namespace": namespace}}
     claimed["metadata"] = {"name": "data", "namespace": namespace}

@@ -50,7 +50,7 @@ class Provoker:
 
     @contextmanager
     def provoked(self, cause: Cause) -> Iterator[Deployed]:
-        """A ModelDeployment that is broken, in a namespace of its own; all of it goes at the end."""
+        """A broken ModelDeployment in a namespace of its own; all of it goes at the end."""
         namespace = f"corpus-{uuid.uuid4().hex[:6]}"
         steps.prepare_namespace(namespace)
         try:

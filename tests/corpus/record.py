@@ -76,7 +76,7 @@ def write(cause: Cause, seen: Seen) -> None:
 def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
     """Without what no diagnosis reads: it would change with each recording."""
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _NEEDLESS}
-    trimmed = {"kind": obj["kind"], "metadata": metadata}
+    trimmed: dict[str, Any] = {"kind": obj["kind"], "metadata": metadata}
     if obj["kind"] == "Event":
         kept = ("involvedObject", "reason", "message", "type", "count", "lastTimestamp")
         return trimmed | {key: obj[key] for key in kept if key in obj}
@@ -95,10 +95,8 @@ def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
 def _group(group: dict[str, Any]) -> dict[str, Any]:
     (container, *_) = group["template"]["spec"]["containers"]
     template = {"spec": {"containers": [{"resources": container.get("resources", {})}]}}
-    numbers = {
-        key: group[key] for key in ("minReplicas", "maxReplicas", "replicas") if key in group
-    }
-    return {"groupName": group["groupName"], **numbers, "template": template}
+    kept = ("groupName", "minReplicas", "maxReplicas", "replicas")
+    return {**{key: group[key] for key in kept if key in group}, "template": template}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What was mended from outside is found out: it goes on, and nobody touches the ModelDeployment."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ REPRESENTATIVE = "secret-of-env-missing"
 
 
 @pytest.fixture
-def provoker(real_node: Node, tmp_path: Path) -> Iterator[Provoker]:
-    yield Provoker(real_node.images, commits(tmp_path / "commits"), real_node.progress)
+def provoker(real_node: Node, tmp_path: Path) -> Provoker:
+    return Provoker(real_node.images, commits(tmp_path / "commits"), real_node.progress)
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ from bastaix.api.conditions import timestamp
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
-from bastaix.observe.observed import Observed, Refusal
+from bastaix.observe.observed import Observed
 from bastaix.reconcile import children
 from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
-from bastaix.reconcile.holders import DRAINING_SECONDS, ours, remains
+from bastaix.reconcile.holders import ours, remains
+from bastaix.reconcile.refusals import is_room_in_vain, met
+from bastaix.reconcile.waits import drain_over_in, retry_in, soonest, unheeded_in
 from bastaix.render.service import Turn
 from bastaix.rollout import asks, evaluations, gates
 from bastaix.rollout.asks import Ask
@@ -31,8 +32,6 @@ from bastaix.rollout.roles import Roles, turn_to
 from bastaix.rollout.story import Said, said
 
 AT_ONCE: Final = 0.0
-REFUSED_SECONDS: Final = 60.0
-"""For so long a refusal that may change is waited for, once what was active has gone."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +120,16 @@ def plan(
         events=move.events,
         # whom the Service leads to is asked when it does
         asks=questions if move.turn == roles.turn else (),
-        after=_soonest(move.after, due, _drained(roles, left, md, now), _heeded(observed, roles)),
+        after=soonest(
+            move.after,
+            due,
+            drain_over_in(md, roles, left, now),
+            retry_in(roles, now),
+            unheeded_in(observed, roles),
+        ),
         said=said(observed, roles, move.verdict, left, now),
     )
-    return _hindered(steps, _met(observed, roles, hindrance))
+    return _hindered(steps, met(observed, roles, hindrance))
 
 
 def tell(
@@ -139,7 +144,7 @@ def tell(
         return None if md.spec.suspend else _hindered(Plan(), hindrance).said
     _, left, move = _look(md, observed, roles, now)
     word = said(observed, roles, move.verdict, left, now)
-    return _hindered(Plan(said=word), _met(observed, roles, hindrance)).said
+    return _hindered(Plan(said=word), met(observed, roles, hindrance)).said
 
 
 def _look(
@@ -164,7 +169,7 @@ def _move(
         return _baked(md, observed, roles, stay, now)
     live = observed.rayservice_of(roles.candidate)
     refused = observed.refused.get(roles.candidate)
-    if refused is not None and _is_room_in_vain(observed, roles, refused, now):
+    if refused is not None and is_room_in_vain(observed, roles, refused, now):
         finding = refused.hindrance.finding
         return _failed(md, roles, stay, roles.candidate, "Failed", finding, now)
     if live is None or roles.candidate not in kept:
@@ -183,7 +188,7 @@ def _move(
             stay,
             verdict=verdict,
             evaluates=evaluation.starts and verdict.finding == evaluation.lacks,
-            after=_soonest(stay.after, verdict.after, evaluation.after),
+            after=soonest(stay.after, verdict.after, evaluation.after),
         )
     if verdict.step == "recreate":
         flagged = replace(evaluation.record, recreate=True)
@@ -264,20 +269,6 @@ def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, 
     )
 
 
-def _is_room_in_vain(observed: Observed, roles: Roles, refused: Refusal, now: datetime) -> bool:
-    """What was active has gone for what is asked for, and that cannot come.
-
-    What may change by itself gets a while: a quota counts what has gone a moment longer.
-    """
-    may_change = isinstance(refused.hindrance, Waiting)
-    if may_change and (now - refused.since).total_seconds() < REFUSED_SECONDS:
-        return False
-    if not roles.recreate or roles.candidate != roles.subject:
-        return False
-    parties = (each for each in (roles.active, roles.candidate) if each is not None)
-    return roles.active is not None and not any(map(observed.rayservice_of, parties))
-
-
 def _begins_anew(observed: Observed, roles: Roles) -> bool:
     """A failure counts no more, and what failed is gone."""
     candidate = roles.candidate
@@ -305,38 +296,6 @@ def _dated(turn: Turn, now: datetime) -> Turn:
     return turn if is_dated else replace(turn, since=timestamp(now))
 
 
-def _drained(roles: Roles, left: Object | None, md: ModelDeployment, now: datetime) -> float | None:
-    """When nothing else may bring a look: what goes may take its time, and a drain ends."""
-    waits = [DRAINING_SECONDS] if left is not None else []
-    if roles.before is not None:
-        waits.append(gates.drained_in(md, roles, now))
-    if roles.retry_at is not None and roles.wanted != roles.subject:
-        waits.append((roles.retry_at - now).total_seconds())
-    # what is over and changes nothing waits for something else: a look at once would be for ever
-    return min((each for each in waits if each > 0), default=None)
-
-
-def _heeded(observed: Observed, roles: Roles) -> float | None:
-    """When it will be time to say that KubeRay does nothing, which brings no look by itself."""
-    parties = filter(None, (roles.candidate, roles.active))
-    waited = (unheeded_for(observed, each) for each in parties)
-    left = [UNHEEDED_SECONDS - each for each in waited if each is not None]
-    return min((each for each in left if each > 0), default=None)
-
-
-def _met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:
-    """What is in the way: of making the revision of the spec, or of what is to run."""
-    parties = (roles.candidate, roles.active, roles.before, roles.held)
-    found = next((each for each in parties if each in observed.refused), None)
-    if hindrance is not None or found is None:
-        return hindrance
-    met = observed.refused[found].hindrance
-    if found == roles.active and observed.rayservice_of(found) is None:
-        # it was taken once, and nothing serves: whoever refuses it now may think better of it
-        return Waiting(met.reason, met.message, REFUSED_SECONDS)
-    return met
-
-
 def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
     """What is in the way is said before all else."""
     if hindrance is None:
@@ -345,10 +304,6 @@ def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
     finding = hindrance.finding
     return replace(
         steps,
-        after=_soonest(steps.after, after),
+        after=soonest(steps.after, after),
         said=Said(finding, finding.reason.heals == "never"),
     )
-
-
-def _soonest(*waits: float | None) -> float | None:
-    return min((max(each, AT_ONCE) for each in waits if each is not None), default=None)

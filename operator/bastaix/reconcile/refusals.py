@@ -1,16 +1,21 @@
 """What it means that the API server did not take something. Pure; what follows is the plan's."""
 
 import re
+from datetime import datetime
 from typing import Final
 
 from bastaix.api import reasons
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.reasons import Finding
+from bastaix.observe.observed import Observed, Refusal
 from bastaix.observe.text import shortened
 from bastaix.reconcile.cluster import Refused
+from bastaix.rollout.roles import Roles
 
 UNSUPPORTED_SECONDS: Final = 60.0
 DENIED_SECONDS: Final = 30.0
+REFUSED_SECONDS: Final = 60.0
+"""For so long a refusal that may change is waited for, once what was active has gone."""
 TRANSIENT: Final = frozenset({409, 429})
 """Of no interest to anybody: somebody was faster, or the API server has too much to do."""
 
@@ -38,3 +43,30 @@ def explained(refusal: Refused) -> Hindrance | None:
 def denied(refusal: Refused) -> Finding:
     what = refusal.during or "a read"
     return Finding(reasons.API_REFUSED, shortened(f"{what} was refused: {refusal}"))
+
+
+def met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:
+    """What is in the way: of making the revision of the spec, or of what is to run."""
+    parties = (roles.candidate, roles.active, roles.before, roles.held)
+    found = next((each for each in parties if each in observed.refused), None)
+    if hindrance is not None or found is None:
+        return hindrance
+    met = observed.refused[found].hindrance
+    if found == roles.active and observed.rayservice_of(found) is None:
+        # it was taken once, and nothing serves: whoever refuses it now may think better of it
+        return Waiting(met.reason, met.message, REFUSED_SECONDS)
+    return met
+
+
+def is_room_in_vain(observed: Observed, roles: Roles, refused: Refusal, now: datetime) -> bool:
+    """What was active has gone for what is asked for, and that cannot come.
+
+    What may change by itself gets a while: a quota counts what has gone a moment longer.
+    """
+    may_change = isinstance(refused.hindrance, Waiting)
+    if may_change and (now - refused.since).total_seconds() < REFUSED_SECONDS:
+        return False
+    if not roles.recreate or roles.candidate != roles.subject:
+        return False
+    parties = (each for each in (roles.active, roles.candidate) if each is not None)
+    return roles.active is not None and not any(map(observed.rayservice_of, parties))

@@ -7,8 +7,7 @@ import pytest
 
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.kinds import RAYSERVICE, SERVICE
-from bastaix.reconcile.plan import REFUSED_SECONDS
-from bastaix.reconcile.refusals import DENIED_SECONDS
+from bastaix.reconcile.refusals import DENIED_SECONDS, REFUSED_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import FakeProbe
 from tests.unit.reconcile.rollouts import (
@@ -229,7 +228,7 @@ def test_a_return_that_was_started_anew_has_to_answer_like_any_other() -> None:
 def test_a_failure_makes_one_event() -> None:
     stage, _, b = with_candidate()
     stage.bring_up(b)
-    stage.say({"status": "DEPLOY_FAILED", "message": "ImportError"}, b)
+    stage.say({"status": "DEPLOY_FAILED", "message": "ModuleNotFoundError: No module named 'tiktoken'"}, b)
     stage.notes.events.clear()
     stage.run()
     assert [reason for reason, _ in stage.notes.events].count("DependencyMissing") == 1
