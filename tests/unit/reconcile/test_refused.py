@@ -228,7 +228,9 @@ def test_a_return_that_was_started_anew_has_to_answer_like_any_other() -> None:
 def test_a_failure_makes_one_event() -> None:
     stage, _, b = with_candidate()
     stage.bring_up(b)
-    stage.say({"status": "DEPLOY_FAILED", "message": "ModuleNotFoundError: No module named 'tiktoken'"}, b)
+    stage.say(
+        {"status": "DEPLOY_FAILED", "message": "ModuleNotFoundError: No module named 'tiktoken'"}, b
+    )
     stage.notes.events.clear()
     stage.run()
     assert [reason for reason, _ in stage.notes.events].count("DependencyMissing") == 1
