@@ -5,7 +5,7 @@ what is found first is what everything after it waits for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -33,6 +33,9 @@ class _View:
     @property
     def app(self) -> serve.App | None:
         return serve.app(self.rayservice)
+
+    def of_rayservice(self, finding: Finding) -> Finding:
+        return replace(finding, object=f"RayService/{self.rayservice['metadata']['name']}")
 
 
 def diagnose(observed: Observed, revision: str, via: Via = "stable") -> Finding:
@@ -91,14 +94,15 @@ def _not_reconciled(view: _View) -> Finding | None:
         return None
     name = view.rayservice["metadata"]["name"]
     message = f"KubeRay has said nothing of RayService {name} for {waited:.0f} s"
-    return Finding(reasons.KUBERAY_NOT_RECONCILING, message)
+    return view.of_rayservice(Finding(reasons.KUBERAY_NOT_RECONCILING, message))
 
 
 def _refused(view: _View) -> Finding | None:
     ready = condition(view.rayservice, "Ready")
     if ready.get("reason") != "ValidationFailed":
         return None
-    return Finding(reasons.RAYSERVICE_REFUSED, shortened(ready.get("message") or "no reason given"))
+    message = shortened(ready.get("message") or "no reason given")
+    return view.of_rayservice(Finding(reasons.RAYSERVICE_REFUSED, message))
 
 
 def _answered(view: _View) -> Finding | None:
@@ -114,9 +118,10 @@ def _answered(view: _View) -> Finding | None:
 def _pod_refused(view: _View) -> Finding | None:
     cluster = view.observed.raycluster_of(view.revision)
     failure = condition(cluster or {}, "ReplicaFailure")
-    if failure.get("status") != "True":
+    if cluster is None or failure.get("status") != "True":
         return None
-    return pods.refused(str(failure.get("message") or failure["reason"]))
+    found = pods.refused(str(failure.get("message") or failure["reason"]))
+    return replace(found, object=f"RayCluster/{cluster['metadata']['name']}")
 
 
 def _head_hindered(view: _View) -> Finding | None:
@@ -135,13 +140,13 @@ def _head_hindered(view: _View) -> Finding | None:
 def _serve_failed(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.DEPLOY_FAILED:
         return None
-    return causes.cause(view.app.said(), serve.import_path(view.rayservice))
+    return view.of_rayservice(causes.cause(view.app.said(), serve.import_path(view.rayservice)))
 
 
 def _serve_unhealthy(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.UNHEALTHY:
         return None
-    return Finding(reasons.HEALTH_CHECK_FAILING, view.app.complaint())
+    return view.of_rayservice(Finding(reasons.HEALTH_CHECK_FAILING, view.app.complaint()))
 
 
 def _worker_hindered(view: _View) -> Finding | None:
@@ -169,7 +174,8 @@ def _replica_unplaced(view: _View) -> Finding | None:
     if unplaced is None:
         return None
     is_vain = "GPU" in unplaced and _has_no_gpu(view)
-    return Finding(reasons.RAY_RESOURCES_UNAVAILABLE if is_vain else reasons.SCHEDULING, unplaced)
+    reason = reasons.RAY_RESOURCES_UNAVAILABLE if is_vain else reasons.SCHEDULING
+    return view.of_rayservice(Finding(reason, unplaced))
 
 
 def _has_no_gpu(view: _View) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from bastaix.api import names, reasons
@@ -23,7 +24,8 @@ _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find 
 
 def hindrance(pod: Object) -> Finding | None:
     """The first of the checks that finds something, in the order of a Pod's life."""
-    return next((finding for check in _CHECKS if (finding := check(pod))), None)
+    found = next((finding for check in _CHECKS if (finding := check(pod))), None)
+    return None if found is None else replace(found, object=f"Pod/{pod['metadata']['name']}")
 
 
 def refused(message: str) -> Finding:

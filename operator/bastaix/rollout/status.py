@@ -43,6 +43,7 @@ def status(
         "candidate": None if md.spec.suspend else _candidate(md, observed, roles, said),
         "history": _history(observed, roles) or None,
         "replicas": _replicas(md, observed, roles.active),
+        "finding": _finding(said.finding),
     }
     return {key: value for key, value in report.items() if value is not None}
 
@@ -76,10 +77,20 @@ def refused(body: Object, finding: Finding, now: datetime) -> dict[str, Any]:
     return {
         **old,
         "observedGeneration": generation,
+        "finding": _finding(finding),
         "conditions": _conditions(
             old, generation, said, serving.get("status") == "True", False, now
         ),
     }
+
+
+def _finding(finding: Finding) -> dict[str, str] | None:
+    """What keeps it from being ready, in parts; the conditions have it as one text."""
+    if finding.reason in (reasons.READY, reasons.SUSPENDED):
+        return None
+    reason = finding.reason
+    parts = {"reason": reason.name, "message": finding.message, "object": finding.object}
+    return {key: value for key, value in {**parts, "hint": reason.hint}.items() if value}
 
 
 def _is_promoted(md: ModelDeployment, roles: Roles) -> bool:

@@ -28,6 +28,7 @@ from tests.unit.observe.scenes import (
     UP,
     app,
     check,
+    pod,
     rayservice,
     ready,
     scene,
@@ -48,6 +49,26 @@ def conditions(found: dict[str, Any]) -> dict[str, str]:
 def promoted(found: dict[str, Any]) -> str:
     (condition,) = [each for each in found["conditions"] if each["type"] == "Promoted"]
     return f"{condition['status']}/{condition['reason']}"
+
+
+def test_the_finding_says_in_parts_what_the_conditions_say() -> None:
+    lost = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    unplaced = pod("head", conditions=[{**lost, "message": "0/1 nodes are available"}])
+    assert report(scene(rayservice=rayservice(), pods=(unplaced,)))["finding"] == {
+        "reason": "Unschedulable",
+        "message": "head Pod p-head: 0/1 nodes are available",
+        "object": "Pod/p-head",
+        "hint": reasons.UNSCHEDULABLE.hint,
+    }
+
+
+def test_nothing_is_found_in_what_is_ready_suspended_or_was_mended() -> None:
+    assert "finding" not in report(ANSWERING)
+    assert "finding" not in report(Observed(md_body=SUSPENDED, service=service()))
+    broken = refused(body(), Finding(reasons.INVALID_SPEC, "spec.app is missing"), NOW)
+    assert broken["finding"]["message"] == "spec.app is missing"
+    mended = {**ANSWERING.md_body, "status": broken}
+    assert "finding" not in report(replace(ANSWERING, md_body=mended))
 
 
 def test_promoted_says_whether_the_revision_of_the_spec_has_the_traffic() -> None:

@@ -142,7 +142,7 @@ RAY_RESOURCES_UNAVAILABLE: Final = Reason(
     "RayResourcesUnavailable",
     "A replica asks for more than the Ray cluster has.",
     "Compare what the message says is asked for with spec.resources and scaling.maxReplicas.",
-    "outside",
+    "never",
     causes=(
         "An app that asks for GPUs without resources.gpu; a placement group larger than one Pod."
     ),

@@ -31,6 +31,8 @@ class Finding:
 
     reason: Reason
     message: str
+    object: str = ""
+    """Whose evidence it is, as `Kind/name` in the namespace; empty: of no one object."""
 
 
 def explained(finding: Finding) -> str:
