@@ -4,7 +4,7 @@ Each with what kstatus has to say of it, and Argo CD with the check that the doc
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,10 @@ import yaml
 from bastaix.api import names, reasons
 from bastaix.observe.observed import Observed
 from bastaix.schema.structural import defaulted
+from tests.corpus.recorded import FILES, recording
 from tests.kstatus import courses
+from tests.unit.bodies import body
+from tests.unit.observe.scenes import HASH, service
 from tests.unit.observe.test_diagnose import STATES
 from tests.unit.rollout.test_status import report
 
@@ -97,6 +100,11 @@ def _seen(observed: Observed) -> dict[str, Any]:
     return {**observed.md_body, "status": report(observed)}
 
 
+def _recorded(file: Path) -> dict[str, Any]:
+    """What a real cluster said of a failure."""
+    return _seen(replace(recording(file, body(), HASH).observed, service=service()))
+
+
 def _by_reason(reason: reasons.Reason) -> Verdicts:
     """What is promised of a reason: whether anything goes on without its user."""
     if reason == reasons.SUSPENDED:
@@ -104,6 +112,10 @@ def _by_reason(reason: reasons.Reason) -> Verdicts:
     if reason == reasons.READY:
         return DONE
     return FAILED if reason.heals == "never" else UNDERWAY
+
+
+def _expected(file: Path) -> reasons.Reason:
+    return reasons.BY_NAME[recording(file, body()).expected]
 
 
 @cache
@@ -119,5 +131,9 @@ ALL: Final = (
     *(
         State(name, partial(_seen, observed), _by_reason(reason))
         for name, observed, reason, _ in STATES
+    ),
+    *(
+        State(f"recorded {file.stem}", partial(_recorded, file), _by_reason(_expected(file)))
+        for file in FILES
     ),
 )
