@@ -6,49 +6,60 @@ a net and no proof; nothing that is known to be secret may come here in the firs
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 MASK: Final = "***"
 
 _TOKENS: Final = re.compile(
     r"""
-    \b(?:hf_|gh[pousr]_|github_pat_|glpat-|gldt-|sk-|xox[abprs]-|AKIA|ASIA|AIza|npm_|pypi-|nvapi-
-        |dckr_pat_)[A-Za-z0-9_\-]{8,}
+    \b(?:hf_|gh[pousr]_|github_pat_|glpat-|glptt-|gldt-|sk-|[rs]k_(?:live|test)_|whsec_|xox[abprs]-
+        |xapp-|AKIA|ASIA|AIza|npm_|pypi-|nvapi-|dckr_pat_|gsk_|hv[sb]\.|ya29\.|SG\.)
+        [A-Za-z0-9_\-]{8,}[\w.\-]*
     | (?<![\w\-])eyJ[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]*   # a JSON web token
-    | (?<=://)[^\s/@]+(?=@)                           # user:password@host
+    | (?<=://)[^\s/"'<>]+(?=@)                        # user:password@host
+    # a password with slashes in it, and no port before a path
+    | (?<=://)[^\s/:@"'<>]{0,200}:(?!\d{1,5}/)[^\s@"'<>]{1,200}(?=@)
     | (?<=\bBearer\ )[\w\-.~+/=]{8,}
+    | (?<=\bBasic\ )(?=[A-Za-z+/]*[\d=])[\w+/]{8,}=*  # base64, and no word
+    | (?i:(?<=\bcookie:\ ))[^\n"']{4,}
     """,
     re.VERBOSE,
 )
+_PARTS: Final = r"""secret|passw(?:or)?d|passphrase|authorization|credential
+    |(?:api|access|account|private|auth|signing|encryption|shared)[_\- ]?key"""
 # Each part has an end: an app that writes a line to make this slow shall not have its way.
 _NAMED: Final = re.compile(
-    r"""
+    rf"""
     (?P<name>
-        (?:token(?!i[sz])(?!s["']?\s*[=:]\s*\d{1,7}\b)|secret|passw(?:or)?d|passphrase|(?:api|access|account|private)[_\-]?key
-            |authorization|credential|\bsig(?:nature)?(?==))
-        [\w\-]{0,64} \\{0,15}["']? \s*[=:]\s*)
-    (?!\\{0,15}["']?(?:none|null|true|false)\b)
+        (?:token(?!i[sz])(?!s["']?\s*[=:]\s*\d{{1,7}}\b)|{_PARTS}|\bsig(?:nature)?(?==)
+            |(?:(?:\b|_)(?:auth|pwd)|_pass|\bcookie)(?=\\{{0,15}}["']?\s*[=:]))
+        [\w\-]{{0,64}} \\{{0,15}}["']? \s*(?:=>|[=:])\s* (?:[|>][+\-]?\s+)?)
+    (?!\\{{0,15}}["']?(?:none|null|true|false)\b)
     (?:
-        (?P<quote>\\{0,15}["'])(?P<scheme>(?:bearer\s+|basic\s+)?+)(?:(?!(?P=quote))[^\n]){4,}
-        | (?P<bare>["']?(?:bearer\s+|basic\s+)?+)[^\s"',;&}\]]{4,}
+        (?P<list>\[)[^\]\n]{{4,}}
+        | (?P<prefix>[bfru]?)(?P<quote>\\{{0,15}}["'])(?P<scheme>(?:bearer\s+|basic\s+)?+)
+            (?:(?!(?P=quote))[^\n]){{4,}}
+        | (?P<bare>["']?(?:bearer\s+|basic\s+)?+)[^\s"',;&}}\]]{{4,}}
     )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _IS_NAMED: Final = re.compile(
-    r"token(?!i[sz])|secret|passw(?:or)?d|passphrase|(?:api|access|account|private)[_\-]?key"
-    r"|authorization|credential",
-    re.IGNORECASE,
+    rf"token(?!i[sz])|{_PARTS}|(?:^|[_.\-])(?:auth|pwd|pass|cookie)(?:$|\.)",
+    re.VERBOSE | re.IGNORECASE,
 )
 _OPTION: Final = re.compile(
-    r"""
-    (?P<name>--[\w\-]{0,64}?(?:token(?!i[sz]|s\b)|secret|passw(?:or)?d|passphrase
-        |(?:api|access|private)[_\-]?key|credential)[\w\-]{0,64}\s+["']?)
-    (?P<value>(?!-)[^\s"']{4,})
+    rf"""
+    (?P<name>(?<![\w\-])--[\w\-]{{0,64}}?(?:token(?!i[sz]|s\b)|{_PARTS})[\w\-]{{0,64}}["']?,?\s+)
+    (?!["']?-)
+    (?:(?P<quote>["'])(?:(?!(?P=quote))[^\n]){{4,}} | [^\s"']{{4,}})
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_COUNT: Final = re.compile(r"(?:max|min|num|new|batched|prompt|completion|total)\W?.*tokens")
+_COUNT: Final = re.compile(
+    r"(?:max|min|num|new|batched|prompt|completion|total)\W?.{0,64}tokens", re.DOTALL
+)
 _PRIVATE: Final = r"[A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEY: Final = re.compile(rf"-----BEGIN {_PRIVATE}.*?(?:-----END {_PRIVATE}|\Z)", re.DOTALL)
 _END_OF_KEY: Final = re.compile(rf"\A.*-----END {_PRIVATE}", re.DOTALL)
@@ -59,14 +70,13 @@ def masked(text: str) -> str:
     text = _KEY.sub(MASK, text)
     # the beginning has been cut off
     text = _END_OF_KEY.sub(MASK, text)
-    text = _OPTION.sub(rf"\g<name>{MASK}", _TOKENS.sub(MASK, text))
-    return _NAMED.sub(_keeping_the_name, text)
+    text = _OPTION.sub(_keeping("name", "quote"), _TOKENS.sub(MASK, text))
+    return _NAMED.sub(_keeping("name", "list", "prefix", "quote", "scheme", "bare"), text)
 
 
 def is_named_like_a_secret(name: str) -> bool:
     return _IS_NAMED.search(name) is not None and _COUNT.search(name) is None
 
 
-def _keeping_the_name(match: re.Match[str]) -> str:
-    kept = (match[part] or "" for part in ("name", "quote", "scheme", "bare"))
-    return "".join([*kept, MASK])
+def _keeping(*parts: str) -> Callable[[re.Match[str]], str]:
+    return lambda match: "".join([*(match[part] or "" for part in parts), MASK])
