@@ -5,6 +5,7 @@ What the user may not read is named with why, and everything else goes on withou
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal
 
 from bastaix.api import names
@@ -41,6 +42,8 @@ class Around:
     objects: Mapping[Kind, tuple[Object, ...]] = field(default_factory=dict)
     service: Object | None = None
     unread: Mapping[Kind, Unread] = field(default_factory=dict)
+    at: datetime | None = None
+    """When it was seen; None: nobody has said."""
 
     def of(self, kind: Kind) -> tuple[Object, ...]:
         return self.objects.get(kind, ())
@@ -57,6 +60,7 @@ class Around:
             jobs=self.of(JOB),
             service=self.service,
             controller_revisions=self.of(CONTROLLERREVISION),
+            at=self.at,
             kuberay="missing" if is_missing else "present",
         )
 

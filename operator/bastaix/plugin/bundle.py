@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bastaix.plugin.around import Unread
-from bastaix.plugin.packing import LINES, Log, files, logs
+from bastaix.plugin.packing import BYTES, LINES, Log, files, logs
 from bastaix.plugin.progress import At, progress
 from bastaix.plugin.seen import Object
 from bastaix.plugin.session import Session, Trouble
@@ -24,6 +24,8 @@ AT_ONCE: Final = 4
 MODE: Final = 0o600
 # Of a log that is longer the API server gives the beginning, and what is wanted is its end.
 MOST_BYTES: Final = 4 * 1024 * 1024
+KEPT_BYTES: Final = 4 * BYTES
+"""Of one, while all are read; of that the end is packed, when what is to go has gone from it."""
 
 
 async def bundle(session: Session, name: str, say: Callable[[str], object]) -> bytes:
@@ -33,7 +35,7 @@ async def bundle(session: Session, name: str, say: Callable[[str], object]) -> b
         around = await session.around(name)
         at("reading versions")
         versions = await _versions(session)
-        read = await _logs(session, logs(around), at)
+        read = await read_logs(session, logs(around), at)
         at("packing")
         now = datetime.now(UTC)
         # not on the loop, which says meanwhile that it is being done
@@ -83,7 +85,7 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-async def _logs(session: Session, wanted: Sequence[Log], at: At) -> dict[Log, bytes | Unread]:
+async def read_logs(session: Session, wanted: Sequence[Log], at: At) -> dict[Log, bytes | Unread]:
     few = asyncio.Semaphore(AT_ONCE)
     count = 0
 
@@ -94,9 +96,10 @@ async def _logs(session: Session, wanted: Sequence[Log], at: At) -> dict[Log, by
             at(f"reading logs, {count} of {len(wanted)}: {log.pod}/{log.container}")
             query = {"container": log.container, "tailLines": str(LINES)}
             query["limitBytes"] = str(MOST_BYTES)
-            return await session.log(
+            found = await session.log(
                 log.pod, query | ({"previous": "true"} if log.is_previous else {})
             )
+            return found if isinstance(found, Unread) else found[-KEPT_BYTES:]
 
     taken = wanted[:MOST_LOGS]
     found: dict[Log, bytes | Unread] = dict(

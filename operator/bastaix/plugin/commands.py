@@ -1,59 +1,24 @@
 """The commands of `kubectl bastaix`. Each reads its options and goes into its part."""
 
-import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from bastaix.plugin.invoking import HELP, WHERE, follow, run_in, say, takes_where, width
+from bastaix.plugin.requests import REQUESTS
+
 if TYPE_CHECKING:
-    from bastaix.plugin.asking import Asking
-    from bastaix.plugin.seen import Seen
     from bastaix.plugin.session import Session, Where
 
 # As diff(1) has it: 1 is for a difference.
 TROUBLE_OF_DIFF: Final = 2
-# as a shell has it for a program that SIGINT ended
-INTERRUPTED: Final = 130
-
-T = TypeVar("T")
-
-_HELP: Final = {"help_option_names": ["-h", "--help"]}
-_WHERE: Final = (
-    click.option("-n", "--namespace", help="[that of the kubeconfig's current context]"),
-    click.option("--context", help="Of the kubeconfig. [the current one]"),
-    click.option("--kubeconfig", metavar="FILE", help="[$KUBECONFIG, or ~/.kube/config]"),
-)
-_WATCH: Final = click.option(
-    "-w", "--watch", is_flag=True, help="Follow the status afterwards, until Ctrl-C."
-)
-
-Command = Callable[..., None]
 
 
-def _where(command: Command) -> Command:
-    """Takes kubectl's own options, before or after the command's name."""
-
-    @click.pass_context
-    @wraps(command)
-    def with_where(context: click.Context, /, **given: Any) -> None:
-        from bastaix.plugin.session import Where
-
-        before = context.obj or {}
-        keys = ("kubeconfig", "context", "namespace")
-        where = {key: given.pop(key) or before.get(key) for key in keys}
-        command(where=Where(**where), **given)
-
-    for option in reversed(_WHERE):
-        with_where = option(with_where)
-    return with_where
-
-
-@click.group(context_settings=_HELP)
+@click.group(context_settings=HELP)
 @click.pass_context
 def main(context: click.Context, /, **where: str | None) -> None:
     """See what becomes of a ModelDeployment's revisions, and ask for something.
@@ -71,14 +36,14 @@ def main(context: click.Context, /, **where: str | None) -> None:
     logging.getLogger("kubernetes").setLevel(logging.CRITICAL)
 
 
-for _option in reversed(_WHERE):
+for _option in reversed(WHERE):
     main = _option(main)
 
 
-@main.command(context_settings=_HELP, short_help="How it stands, and what it waits for")
+@main.command(context_settings=HELP, short_help="How it stands, and what it waits for")
 @click.argument("name")
 @click.option("-w", "--watch", is_flag=True, help="Go on until Ctrl-C.")
-@_where
+@takes_where
 def status(where: "Where", name: str, watch: bool) -> None:
     """Say on one screen how the ModelDeployment NAME stands, and what it waits for.
 
@@ -91,16 +56,16 @@ def status(where: "Where", name: str, watch: bool) -> None:
 
     async def run(session: "Session") -> None:
         if watch:
-            await _follow(session, name)
+            await follow(session, name)
         seen = await session.look(name, revisions=False, events=True)
-        _say(screen(seen, datetime.now(UTC), _width()))
+        say(screen(seen, datetime.now(UTC), width()))
 
-    _run(where, run)
+    run_in(where, run)
 
 
-@main.command(context_settings=_HELP, short_help="What is wrong, where, and what to do")
+@main.command(context_settings=HELP, short_help="What is wrong, where, and what to do")
 @click.argument("name")
-@_where
+@takes_where
 def why(where: "Where", name: str) -> None:
     """Say why the ModelDeployment NAME stands as it does: what is wrong, where, and what to do.
 
@@ -113,12 +78,12 @@ def why(where: "Where", name: str) -> None:
     from bastaix.plugin import why as page
 
     async def run(session: "Session") -> None:
-        _say(page.why(await session.around(name), datetime.now(UTC), _width()))
+        say(page.why(await session.around(name), datetime.now(UTC), width()))
 
-    _run(where, run)
+    run_in(where, run)
 
 
-@main.command(context_settings=_HELP, short_help="All there is to know, in a zip without secrets")
+@main.command(context_settings=HELP, short_help="All there is to know, in a zip without secrets")
 @click.argument("name")
 @click.option(
     "-o",
@@ -128,7 +93,7 @@ def why(where: "Where", name: str) -> None:
     help="[bastaix-NAME-TIME.zip here]",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
-@_where
+@takes_where
 def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
     """Pack all that tells how NAME stands into a zip, without secrets, for somebody else.
 
@@ -151,12 +116,12 @@ def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
         packed.write(path, data, force=force)
         click.echo(f"{path}: {len(data) // 1024 + 1} KiB. Look through it before you hand it on")
 
-    _run(where, run)
+    run_in(where, run)
 
 
-@main.command(context_settings=_HELP, short_help="Its revisions and what became of each")
+@main.command(context_settings=HELP, short_help="Its revisions and what became of each")
 @click.argument("name")
-@_where
+@takes_where
 def history(where: "Where", name: str) -> None:
     """List the revisions of NAME that are kept, the newest first, and what became of each.
 
@@ -176,16 +141,16 @@ def history(where: "Where", name: str) -> None:
         if not seen.kept:
             click.echo(f"no revision of {name} has been made yet", err=True)
             return
-        _say(table.history(seen))
+        say(table.history(seen))
 
-    _run(where, run)
+    run_in(where, run)
 
 
-@main.command(context_settings=_HELP, short_help="What two revisions differ in")
+@main.command(context_settings=HELP, short_help="What two revisions differ in")
 @click.argument("name")
 @click.argument("old", metavar="REV")
 @click.argument("new", metavar="REV")
-@_where
+@takes_where
 def diff(where: "Where", name: str, old: str, new: str) -> None:
     """Compare what two revisions of NAME run, as they are kept.
 
@@ -204,137 +169,15 @@ def diff(where: "Where", name: str, old: str, new: str) -> None:
         seen = await session.look(name)
         return difference(meant(seen, old), meant(seen, new))
 
-    lines = _run(where, run, exit_code=TROUBLE_OF_DIFF)
-    _say(lines)
+    lines = run_in(where, run, exit_code=TROUBLE_OF_DIFF)
+    say(lines)
     sys.exit(1 if lines else 0)
 
 
-@main.command(context_settings=_HELP, short_help="Let the paused candidate have the traffic")
-@click.argument("name")
-@_WATCH
-@_where
-def promote(where: "Where", name: str, watch: bool) -> None:
-    """Let the paused candidate of NAME have the traffic.
-
-    For rollouts that wait for a word: spec.rollout.pauseBeforePromotion, or `pause`. Asked for
-    before the candidate has passed the gate, it counts when it has; nothing passes the gate by it.
-
-    \b
-      kubectl bastaix promote smollm2 --watch
-    """
-    from bastaix.plugin import asking
-
-    _ask(where, name, asking.promote, watch)
-
-
-@main.command(context_settings=_HELP, short_help="Back to what was promoted before")
-@click.argument("name")
-@click.argument("revision", required=False)
-@_WATCH
-@_where
-def rollback(where: "Where", name: str, revision: str | None, watch: bool) -> None:
-    """Go back to a revision of NAME that was promoted before.
-
-    Without REVISION: while a candidate is on trial it is given up, and the active revision
-    stays; otherwise the one promoted last before the active one comes back. It holds until the
-    spec changes, or until `retry`.
-
-    \b
-      kubectl bastaix rollback smollm2
-      kubectl bastaix rollback smollm2 9f0c --watch
-    """
-    from bastaix.plugin import asking
-
-    _ask(where, name, partial(asking.rollback, given=revision), watch)
-
-
-@main.command(context_settings=_HELP, short_help="Try the failed revision again")
-@click.argument("name")
-@_WATCH
-@_where
-def retry(where: "Where", name: str, watch: bool) -> None:
-    """Try the failed revision of NAME again, without a change of its spec.
-
-    For what was not the revision's fault: a quota, a broken node, a data set corrected in its
-    ConfigMap. After `rollback` it returns to what the spec asks for.
-
-    \b
-      kubectl bastaix retry smollm2 --watch
-    """
-    from bastaix.plugin import asking
-
-    _ask(where, name, asking.retry, watch)
-
-
-@main.command(context_settings=_HELP, short_help="Keep the candidate from the traffic")
-@click.argument("name")
-@_WATCH
-@_where
-def pause(where: "Where", name: str, watch: bool) -> None:
-    """Keep the candidate of NAME from the traffic until `promote`, for this one rollout.
-
-    It still starts, answers and is evaluated; the active revision serves. To pause every
-    rollout set spec.rollout.pauseBeforePromotion.
-
-    \b
-      kubectl bastaix pause smollm2
-      kubectl bastaix promote smollm2
-    """
-    from bastaix.plugin import asking
-
-    _ask(where, name, asking.pause, watch)
+for _request in REQUESTS:
+    main.add_command(_request)
 
 
 def run() -> None:
     """The program `kubectl-bastaix`, under the name by which its user calls it."""
     main(prog_name="kubectl bastaix")
-
-
-def _ask(where: "Where", name: str, asking: "Callable[[Seen], Asking]", watch: bool) -> None:
-    async def run(session: "Session") -> None:
-        asked = await session.ask(name, asking)
-        click.echo(f"{name}: {asked.promise}")
-        if watch:
-            await _follow(session, name)
-        click.echo(f"kubectl bastaix status {name} --watch follows it")
-
-    _run(where, run)
-
-
-async def _follow(session: "Session", name: str) -> None:
-    from bastaix.plugin.live import follow
-
-    def write(text: str) -> None:
-        click.echo(text, nl=False)
-
-    await follow(session, name, write, is_terminal=sys.stdout.isatty())
-
-
-def _run(where: "Where", part: "Callable[[Session], Awaitable[T]]", exit_code: int = 1) -> T:
-    from bastaix.plugin.asking import Senseless
-    from bastaix.plugin.seen import Unclear
-    from bastaix.plugin.session import Trouble, opened
-
-    async def run() -> T:
-        async with opened(where) as session:
-            return await part(session)
-
-    try:
-        return asyncio.run(run())
-    except (Trouble, Senseless, Unclear) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
-
-def _width() -> int:
-    """Of the terminal; what goes elsewhere is not cut."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-
-
-def _say(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(line)

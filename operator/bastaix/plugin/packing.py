@@ -115,7 +115,11 @@ def _hidden(around: Around, hidden: Redaction) -> Around:
     objects = {kind: tuple(map(hidden.body, each)) for kind, each in around.objects.items()}
     service = around.service and hidden.body(around.service)
     seen = replace(seen, body=hidden.body(seen.body), kept=kept, events=events)
-    return replace(around, seen=seen, objects=objects, service=service)
+    unread = {
+        kind: replace(each, message=hidden.text(each.message))
+        for kind, each in around.unread.items()
+    }
+    return replace(around, seen=seen, objects=objects, service=service, unread=unread)
 
 
 def _public(around: Around) -> Iterator[str]:
@@ -220,7 +224,7 @@ _LEFT_OUT: Final = (
     "    8 characters or more.",
     "  - What has the form of a known token or key, and the value of what is named like one,",
     "    in objects, Events and logs.",
-    "  - managedFields, and annotations in which kubectl keeps what was applied last.",
+    "  - managedFields, and annotations in which kubectl and others keep what was applied.",
     f"  - Of each log all but the last {LINES} lines and {BYTES // 1024} KiB.",
     "",
     "The logs are what the apps write, which may be prompts, and a secret that has no form and no",

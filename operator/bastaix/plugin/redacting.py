@@ -1,9 +1,8 @@
 """Objects without what may be a secret, fit to be handed to somebody else. Pure.
 
-What is literally in an environment goes, whatever it is, unless it is one of those that are set by
-Bastaix or KubeRay or too plain to be a secret; and then goes wherever else it stands. All other
-text loses what has the form or the name of a secret (`observe.masking`). Names are kept: that a
-variable is set, or which Secret one comes from, is what somebody looks for.
+What is a secret by where it stands (`sensitive`) goes there, and wherever else it stands. All other
+text loses what has the form or the name of one (`observe.masking`). Names are kept: that a variable
+is set, or which Secret one comes from, is what somebody looks for.
 """
 
 import base64
@@ -12,59 +11,33 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import yaml
 
 from bastaix.api import names
-from bastaix.observe.masking import MASK, is_named_like_a_secret, masked
+from bastaix.observe.masking import MASK, masked
 from bastaix.plugin.seen import Object
+from bastaix.plugin.sensitive import (
+    LISTS,
+    SERVE_CONFIG,
+    announces,
+    in_json,
+    in_yaml,
+    is_harmless,
+    is_secret,
+    named_value,
+    repeats,
+    secrets,
+    within,
+)
 
 SHORTEST: Final = 8
 """A shorter value is not looked for in other texts, where it would stand by chance."""
+BEGINNING: Final = 5
 ELLIPSIS: Final = "…"
-MANAGED_FIELDS: Final = "managedFields"
-LAST_APPLIED: Final = "last-applied"
-"""In the name of an annotation which repeats the object in another form."""
-SERVE_CONFIG: Final = "serveConfigV2"
-
-HARMLESS: Final = frozenset(
-    {
-        "BASTAIX_ARCHIVE",
-        "BASTAIX_BASELINE_URL",
-        "BASTAIX_DATASET",
-        "BASTAIX_MODEL",
-        "BASTAIX_RESULT",
-        "BASTAIX_URL",
-        "FQ_RAY_IP",
-        "HF_HUB_OFFLINE",
-        "HOME",
-        "KUBERAY_GEN_RAY_START_CMD",
-        "RAY_ADDRESS",
-        "RAY_AUTH_MODE",
-        "RAY_CLUSTER_NAME",
-        "RAY_CLUSTER_NAMESPACE",
-        "RAY_DASHBOARD_ENABLE_K8S_DISK_USAGE",
-        "RAY_IP",
-        "RAY_LOG_TO_STDERR",
-        "RAY_PORT",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH",
-        "RAY_USAGE_STATS_EXTRA_TAGS",
-        "RAY_USAGE_STATS_KUBERAY_IN_USE",
-        "USER",
-        "VLLM_CPU_KVCACHE_SPACE",
-        "VLLM_NO_USAGE_STATS",
-    }
-)
-"""Variables that Bastaix and KubeRay set."""
-
-_PLAIN: Final = re.compile(r"|true|false|True|False|\d{1,4}|\d\.\d{1,3}")
-_NOTHING: Final = ("", "true", "false")
-_LISTS: Final = ("env", "env_vars")
-# These name a Secret and hold none, as Kubernetes' own references have them.
-_NAMES: Final = frozenset({"secretName", "authSecretName", "tokenPath"})
-_REFERENCE: Final = _NAMES | {"name", "namespace", "key", "path", "items", "kind", "audience"}
-_FLAG: Final = re.compile(r"--?[\w\-]+")
+UNREADABLE: Final = "left out: what it sets cannot be told apart, as it is no plain YAML"
+_PASSWORD: Final = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
 
 
 @dataclass(frozen=True)
@@ -75,7 +48,7 @@ class Redaction:
     def text(self, text: str) -> str:
         for value in self.known:
             text = text.replace(value, MASK)
-            text = _without_beginning(text, value)
+            text = _without_beginnings(text, value)
         return masked(text)
 
     def body(self, body: Object) -> dict[str, Any]:
@@ -83,32 +56,34 @@ class Redaction:
 
     def _value(self, value: Any, name: str) -> Any:
         if isinstance(value, Mapping):
-            if name in _LISTS:
-                return {key: self._variable(str(key), each) for key, each in value.items()}
-            return {
-                self.text(str(key)): self._value(each, _within(name, str(key)))
-                for key, each in value.items()
-                if key != MANAGED_FIELDS and LAST_APPLIED not in str(key)
-            }
+            return self._mapping(value, name)
         if isinstance(value, list | tuple):
-            if name in _LISTS:
-                return [self._env(each) for each in value]
             return self._list(value, name)
-        if not isinstance(value, str):
-            return value
-        if name == names.PROXY_ANNOTATION:
-            return "left out: bastaix_proxy, as it is in Bastaix"
-        if name == SERVE_CONFIG:
-            return self._serve_config(value)
-        return MASK if _is_secret(name, value) else self.text(value)
+        if is_secret(name, value):
+            return MASK
+        return self._text(value, name) if isinstance(value, str) else value
+
+    def _mapping(self, values: Mapping[str, Any], name: str) -> dict[str, Any]:
+        if name in LISTS:
+            return {key: self._variable(str(key), each) for key, each in values.items()}
+        called = named_value(values)
+        return {
+            self.text(str(key)): self._value(
+                each, called if called and key == "value" else within(name, str(key))
+            )
+            for key, each in values.items()
+            if not repeats(str(key))
+        }
 
     def _list(self, values: Iterable[Any], name: str) -> list[Any]:
         """In a command the value of an option may be the next word."""
-        found, is_secret = [], False
+        if name in LISTS:
+            return [self._env(each) for each in values]
+        found, is_announced = [], False
         for each in values:
-            is_hidden = is_secret and isinstance(each, str)
+            is_hidden = is_announced and isinstance(each, str)
             found.append(MASK if is_hidden else self._value(each, name))
-            is_secret = _announces(each)
+            is_announced = announces(each)
         return found
 
     def _env(self, variable: Any) -> Any:
@@ -120,34 +95,55 @@ class Redaction:
         return kept
 
     def _variable(self, name: str, value: Any) -> Any:
-        return self.text(str(value)) if _is_harmless(name, value) else MASK
+        return self.text(str(value)) if is_harmless(name, value) else MASK
 
-    def _serve_config(self, text: str) -> str:
-        """YAML in a string, which has the app's arguments in it."""
-        parsed = _parsed(text)
-        if not isinstance(parsed, Mapping | list):
+    def _text(self, text: str, name: str) -> str:
+        """One that holds an object is treated like one."""
+        if name == names.PROXY_ANNOTATION:
+            return "left out: bastaix_proxy, as it is in Bastaix"
+        if name == SERVE_CONFIG:
+            config = in_yaml(text)
+            if config is None:
+                return UNREADABLE if text.strip() else text
+            return yaml.safe_dump(self._value(config, ""), sort_keys=False, width=2**31)
+        inner = in_json(text)
+        if inner is None:
             return self.text(text)
-        return yaml.safe_dump(self._value(parsed, ""), sort_keys=False, width=2**31)
+        return json.dumps(self._value(inner, name), ensure_ascii=False)
 
 
 def redaction(bodies: Iterable[Object], public: Iterable[str] = ()) -> Redaction:
     """What is secret in one of them is so in all; what is part of a public name is so nowhere."""
     spared = tuple(public)
-    found = {each for body in bodies for each in _secrets(body, "")}
+    found = {each for body in bodies for each in secrets(body)}
+    found |= {each for value in found for each in _inside(value)}
     forms = {form for each in found for form in _forms(each)}
     known = (e for e in forms if len(e) >= SHORTEST and not any(e in name for name in spared))
     return Redaction(tuple(sorted(known, key=lambda each: (-len(each), each))))
 
 
+def _without_beginnings(text: str, value: str) -> str:
+    """A message that was too long ends in an ellipsis, which may come within the value.
+
+    More may follow: what to do about it.
+    """
+    *cut, rest = text.split(ELLIPSIS)
+    return ELLIPSIS.join([*(_without_beginning(each, value) for each in cut), rest])
+
+
 def _without_beginning(text: str, value: str) -> str:
-    """A message that was too long ends in an ellipsis, which may come within the value."""
-    if not text.endswith(ELLIPSIS):
+    if value[:BEGINNING] not in text[-len(value) :]:
         return text
-    line = text.removesuffix(ELLIPSIS)
-    for length in range(len(value) - 1, SHORTEST // 2, -1):
-        if line.endswith(value[:length]):
-            return f"{line[:-length]}{MASK}{ELLIPSIS}"
-    return text
+    lengths = range(len(value) - 1, BEGINNING - 1, -1)
+    found = next((length for length in lengths if text.endswith(value[:length])), 0)
+    return f"{text[:-found]}{MASK}" if found else text
+
+
+def _inside(value: str) -> Iterator[str]:
+    """Parts of it that are secret by themselves: the password of an address, what JSON holds."""
+    for password in _PASSWORD.findall(value):
+        yield from (password, unquote(password))
+    yield from secrets(in_json(value))
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -160,70 +156,12 @@ def _forms(value: str) -> Iterator[str]:
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield quote(value, safe="")
     yield base64.b64encode(value.encode()).decode().rstrip("=")
+    yield from _in_longer_base64(value.encode())
 
 
-def _secrets(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if name in _LISTS:
-            yield from (str(e) for key, e in value.items() if not _is_harmless(str(key), e))
-            return
-        for key, each in value.items():
-            yield from _secrets(each, _within(name, str(key)))
-    elif isinstance(value, list | tuple):
-        if name in _LISTS:
-            yield from _set(value)
-            return
-        announced = False
-        for each in value:
-            if announced and isinstance(each, str):
-                yield each
-            else:
-                yield from _secrets(each, name)
-            announced = _announces(each)
-    elif isinstance(value, str):
-        if name == SERVE_CONFIG:
-            yield from _secrets(_parsed(value), "")
-        elif _is_secret(name, value):
-            yield value
-
-
-def _set(variables: Iterable[Any]) -> Iterator[str]:
-    for each in variables:
-        value = each.get("value") if isinstance(each, Mapping) else None
-        if value is not None and not _is_harmless(str(each.get("name")), value):
-            yield str(value)
-
-
-def _is_harmless(name: str, value: Any) -> bool:
-    """A name like a secret's is never."""
-    text = str(value)
-    if name in HARMLESS:
-        return True
-    return not is_named_like_a_secret(name) and _PLAIN.fullmatch(text) is not None
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """By the name of the field in which it stands."""
-    if name in _NAMES or not is_named_like_a_secret(name):
-        return False
-    return value not in _NOTHING
-
-
-def _within(name: str, key: str) -> str:
-    """What `credentials` holds is a secret, whatever it is called in there."""
-    if key in _REFERENCE or not is_named_like_a_secret(name):
-        return key
-    return f"{name}.{key}"
-
-
-def _announces(word: Any) -> bool:
-    if not isinstance(word, str) or _FLAG.fullmatch(word) is None:
-        return False
-    return is_named_like_a_secret(word)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return None
+def _in_longer_base64(value: bytes) -> Iterator[str]:
+    """Without the characters that belong to a neighbour too: a header has `user:password`."""
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        data = b"\0" * before + value
+        whole = data[: len(data) // 3 * 3]
+        yield base64.b64encode(whole).decode()[shared:]

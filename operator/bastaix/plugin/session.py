@@ -23,6 +23,8 @@ AGENT: Final = "kubectl-bastaix"
 MERGE_PATCH: Final = "application/merge-patch+json"
 ATTEMPTS: Final = 5
 PAGE: Final = 500
+PAGING: Final = ("limit", "continue")
+EXPIRED: Final = 410
 MOST_NAMES: Final = 20
 
 
@@ -99,7 +101,7 @@ class Session:
             try:
                 items = await self._list(kind, query, everywhere=everywhere)
             except Refused as refused:
-                return _unread(refused, kind)
+                return _unread(refused, kind, "in all namespaces" if everywhere else "here")
         what = {"apiVersion": kind.api_version, "kind": kind.name}
         return tuple({**what, **each} for each in items)
 
@@ -219,7 +221,14 @@ class Session:
         path = kind.path(None if everywhere else self._namespace)
         query = {**query, "limit": str(PAGE)}
         while True:
-            page = await self._client.request("GET", path, query=query)
+            try:
+                page = await self._client.request("GET", path, query=query)
+            except Refused as refused:
+                if refused.status != EXPIRED or "continue" not in query:
+                    raise
+                # it took too long for pages of one state: all of it at once, as kubectl does
+                items, query = [], {k: v for k, v in query.items() if k not in PAGING}
+                continue
             if "items" not in page or not isinstance(page.get("metadata"), Mapping):
                 raise self._stranger()
             items += page["items"] or ()
@@ -254,12 +263,12 @@ class Session:
             ) from error
 
 
-def _unread(refused: Refused, kind: Kind) -> Unread:
+def _unread(refused: Refused, kind: Kind, where: str = "here") -> Unread:
     """Without a credential that counts nothing can be read, so that is raised."""
     if refused.status == 401:
         raise refused
     if refused.status == 403:
-        return Unread("forbidden", f"you may not read {kind.plural} here")
+        return Unread("forbidden", f"you may not read {kind.plural} {where}")
     if refused.status == 404:
         return Unread("absent", f"the cluster has no kind {kind.api_version} {kind.name}")
     said = refused.message or refused.reason or "without a reason"

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bastaix.plugin.screen import one_line
+
 Mark = Literal["", "wrong", "waits"]
 
 _SIGNS: Final[dict[Mark, str]] = {"": "", "wrong": "✗ ", "waits": "… "}
@@ -29,4 +31,4 @@ def _below(node: Node, indent: str) -> Iterator[str]:
 
 
 def _line(node: Node) -> str:
-    return f"{_SIGNS[node.mark]}{node.name}  {node.says}".rstrip()
+    return f"{_SIGNS[node.mark]}{node.name}  {one_line(node.says)}".rstrip()

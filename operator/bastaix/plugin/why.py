@@ -4,7 +4,7 @@ Pure: the time and the width of the terminal are given. What the operator said d
 alone knows the answers of an app; the chain is what is seen now.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -38,6 +38,7 @@ class _Decided:
 
 def why(around: Around, now: datetime, width: int = WIDTH) -> list[str]:
     """No line is longer than the width."""
+    around = replace(around, at=now)
     decided = _decided(around)
     blocks = (
         _heading(around, decided, width),
@@ -152,7 +153,7 @@ def _about(event: Object) -> str:
 def _unread(around: Around) -> list[str]:
     """Where KubeRay is absent, that is found already."""
     lines = [
-        f"  {kind.name}s: {each.message}"
+        f"  {kind.name}s: {one_line(each.message)}"
         for kind, each in around.unread.items()
         if each.why != "absent"
     ]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bastaix.kube.cluster import Client
-from bastaix.plugin.bundle import MOST_LOGS, bundle, free, write
+from bastaix.plugin.bundle import KEPT_BYTES, MOST_LOGS, bundle, free, read_logs, write
 from bastaix.plugin.packing import BYTES, LINES, Log, logs, tail
 from bastaix.plugin.progress import progress
 from bastaix.plugin.session import Session, Trouble
@@ -160,6 +160,13 @@ class Crowded(Server):
         return {**found, "pods": [{**head, "spec": {"nodeName": "n1", "containers": containers}}]}
 
 
+class Refusing(Server):
+    async def request(self, method: str, path: str, *_: Any, **__: Any) -> Any:
+        if path.endswith("/rayclusters"):
+            raise Refused(500, "InternalError", f"token=canary-1 of {CANARY} is wrong")
+        return await super().request(method, path)
+
+
 @pytest.mark.parametrize("said", LEAKS.values(), ids=list(LEAKS))
 async def test_no_secret_leaves_by_objects_events_or_logs(said: str) -> None:
     log = f"begin\n{said}\n{CANARY}\nend\n".encode()
@@ -204,8 +211,9 @@ async def test_all_of_its_objects_and_what_why_says_are_in_it() -> None:
     versions = yaml.safe_load(found["versions.yaml"])
     assert versions["kubernetes"] == "v1.99.0"
     assert versions["images"] == ["ray:1"]
-    assert versions["operators"] == "not read: you may not read deployments here"
-    assert b"the version of operators: you may not read deployments here" in found["README.txt"]
+    assert versions["operators"] == "not read: you may not read deployments in all namespaces"
+    unread = b"the version of operators: you may not read deployments in all namespaces"
+    assert unread in found["README.txt"]
 
 
 async def test_no_secret_and_no_config_map_is_asked_for_and_nothing_is_written() -> None:
@@ -236,6 +244,22 @@ async def test_more_logs_than_anybody_reads_are_left_out_and_named() -> None:
     logs = [path for path in found if path.startswith("logs/")]
     assert len(logs) == MOST_LOGS
     assert f"there are more than {MOST_LOGS} logs" in found["README.txt"].decode()
+
+
+async def test_of_each_log_no_more_is_held_than_its_end() -> None:
+    log = Log("p", "ray")
+    session = Session(cast(Client, Server(log=b"0" * KEPT_BYTES + b"the end")), "demo")
+    (found,) = (await read_logs(session, [log], lambda _: None)).values()
+    assert isinstance(found, bytes)
+    assert len(found) == KEPT_BYTES
+    assert found.endswith(b"the end")
+
+
+async def test_why_a_kind_was_not_read_is_told_without_a_secret() -> None:
+    found = await packed(Refusing())
+    told = b"RayClusters: the cluster refused it (500): token=*** of *** is wrong"
+    assert told in found["why.txt"]
+    assert told in found["README.txt"]
 
 
 def test_of_a_log_the_end_is_kept_in_whole_lines() -> None:

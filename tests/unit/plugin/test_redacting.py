@@ -1,12 +1,15 @@
 """What of an object is kept from somebody else, and what is not."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 import yaml
 
 from bastaix.observe.masking import MASK
-from bastaix.plugin.redacting import HARMLESS, redaction
+from bastaix.plugin.redacting import UNREADABLE, redaction
+from bastaix.plugin.sensitive import HARMLESS
 from bastaix.render.pods import head_template, worker_template
 from tests.unit.observe.scenes import MD
 
@@ -150,3 +153,74 @@ def test_what_repeats_the_object_is_left_out() -> None:
     annotations = {"kubectl.kubernetes.io/last-applied-configuration": CANARY, "a": "b"}
     body = {"metadata": {"name": "x", "managedFields": [{}], "annotations": annotations}}
     assert hidden(body) == {"metadata": {"name": "x", "annotations": {"a": "b"}}}
+
+
+@pytest.mark.parametrize("repeats", ["kapp.k14s.io/original", "objectset.rio.cattle.io/applied"])
+def test_what_other_tools_keep_of_the_object_is_left_out(repeats: str) -> None:
+    body = {"metadata": {"annotations": {repeats: CANARY, "acme.com/original-name": "b"}}}
+    assert hidden(body) == {"metadata": {"annotations": {"acme.com/original-name": "b"}}}
+
+
+def test_an_object_in_a_text_is_treated_like_an_object() -> None:
+    inner = {"env": [{"name": "GREETING", "value": "short"}], "said": "short"}
+    found = hidden({"metadata": {"annotations": {"acme.com/copy": json.dumps(inner)}}})
+    assert json.loads(found["metadata"]["annotations"]["acme.com/copy"]) == {
+        "env": [{"name": "GREETING", "value": MASK}],
+        "said": "short",
+    }
+
+
+def test_a_header_that_is_named_like_a_secret_loses_its_value() -> None:
+    headers = [{"name": "X-Api-Key", "value": "brief"}, {"name": "Host", "value": "brief"}]
+    found = hidden({"readinessProbe": {"httpGet": {"httpHeaders": headers}}})
+    assert found["readinessProbe"]["httpGet"]["httpHeaders"] == [
+        {"name": "X-Api-Key", "value": MASK},
+        {"name": "Host", "value": "brief"},
+    ]
+
+
+def test_a_number_may_be_a_password_and_small_ones_count_tokens() -> None:
+    args = {"password": 12345678, "token_budget": 4096, "use_token": True}
+    volume = {"secret": {"secretName": "hub", "defaultMode": 420}}
+    assert hidden({"args": args, "volume": volume}) == {
+        "args": {**args, "password": MASK},
+        "volume": volume,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "env_vars: {GREETING: brief}\nbad: [",
+        "env_vars: {GREETING: brief, since: 2020-13-45}",
+        "env_vars: {GREETING: brief}\na: &a [x]\nb: *a",
+        "[" * 5000 + "brief",
+        "brief",
+    ],
+    ids=["broken", "no date", "with an alias", "deep", "a word"],
+)
+def test_a_configuration_of_serve_that_cannot_be_told_apart_is_left_out(text: str) -> None:
+    assert hidden({"spec": {"serveConfigV2": text}}) == {"spec": {"serveConfigV2": UNREADABLE}}
+
+
+def test_what_was_cut_within_it_goes_though_a_hint_follows() -> None:
+    said = "it said the canary… Read the log."
+    body = {**env({"name": "GREETING", "value": CANARY}), "message": said}
+    assert hidden(body)["message"] == f"it said {MASK}… Read the log."
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+def test_it_goes_where_it_stands_in_base64_with_something_else(before: str) -> None:
+    encoded = base64.b64encode(f"{before}{CANARY}.".encode()).decode()
+    body = {**env({"name": "GREETING", "value": CANARY}), "message": f"sent {encoded}"}
+    left = hidden(body)["message"].removeprefix("sent ").split(MASK)
+    assert len(left) == 2
+    assert all(len(each) <= 8 for each in left)
+
+
+@pytest.mark.parametrize(
+    "value", ["postgres://me:canary%2Ftown@db/x", '{"db": {"password": "canary/town"}}']
+)
+def test_a_password_within_a_variable_goes_by_itself_too(value: str) -> None:
+    body = {**env({"name": "DATABASE", "value": value}), "message": "me, canary/town: refused"}
+    assert hidden(body)["message"] == f"me, {MASK}: refused"

@@ -16,6 +16,7 @@ from bastaix.plugin.asking import Asking
 from bastaix.plugin.screen import screen
 from bastaix.plugin.session import Session, Trouble, Where, opened
 from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.kinds import POD
 from tests.unit.plugin.examples import ACTIVE, NOW, READY, body
 
 MD = "/apis/serving.bastaix.dev/v1alpha1/namespaces/demo/modeldeployments"
@@ -191,6 +192,26 @@ async def test_what_belongs_to_it_is_read_as_far_as_it_may_be() -> None:
         "RayService": "absent",
     }
     assert around.observed.kuberay == "missing"
+
+
+class Slow(Server):
+    """The state of which it gave the first page is gone when the second is asked for."""
+
+    async def request(self, method: str, path: str, *_: Any, **given: Any) -> Any:
+        query = given.get("query") or {}
+        if not path.endswith("/pods"):
+            return await super().request(method, path, **given)
+        if "continue" in query:
+            raise Refused(410, "Expired", "the provided continue parameter is too old")
+        names = ["a"] if "limit" in query else ["a", "b"]
+        items = [{"metadata": {"name": name}} for name in names]
+        return {"items": items, "metadata": {"continue": "more"} if "limit" in query else {}}
+
+
+async def test_a_listing_whose_pages_have_expired_is_read_at_once() -> None:
+    found = await Session(cast(Client, Slow({})), "demo").listed(POD, {"labelSelector": "x"})
+    assert not isinstance(found, Unread)
+    assert [each["metadata"]["name"] for each in found] == ["a", "b"]
 
 
 async def test_a_credential_that_ends_meanwhile_ends_it() -> None:

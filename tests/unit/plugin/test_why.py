@@ -10,6 +10,7 @@ from bastaix.api.reasons import Finding, explained
 from bastaix.plugin.around import Around, Unread, concerning
 from bastaix.plugin.why import why
 from bastaix.reconcile.kinds import JOB, POD, RAYCLUSTER, RAYSERVICE
+from tests.unit.observe.scenes import rayservice
 from tests.unit.plugin.examples import (
     ACTIVE,
     BAD,
@@ -23,7 +24,7 @@ from tests.unit.plugin.examples import (
     seen,
     trial,
 )
-from tests.unit.plugin.surroundings import MISSING, TROUBLED, around, broken, running
+from tests.unit.plugin.surroundings import MISSING, TROUBLED, around, broken, of, running
 
 SAID = explained(Finding(reasons.DEPENDENCY_MISSING, MISSING))
 REFUSED = seen(
@@ -214,3 +215,30 @@ def test_pods_of_two_clusters_hang_below_their_own() -> None:
     }
     assert at["-head"] == at["x1y2z"] + 1
     assert at["-worker"] == at["second"] + 1
+
+
+def test_that_kuberay_says_nothing_is_found_though_the_operator_is_silent_as_well() -> None:
+    unheeded = of(BAD, rayservice())
+    unheeded[RAYSERVICE][0]["metadata"]["creationTimestamp"] = "2026-01-02T11:50:00Z"
+    text = told(around(seen(body(conditions=[], observed=0)), unheeded))
+    assert text.splitlines()[0].endswith(": KubeRayNotReconciling (warning)")
+
+
+def test_what_the_cluster_says_does_not_steer_the_terminal() -> None:
+    clustered = broken(BAD)
+    clustered[RAYCLUSTER][0]["status"]["state"] = "ready\x1b[2J\nand"
+    unread = {JOB: Unread("failed", "refused\x1b[2J\nby a webhook")}
+    text = told(around(REFUSED, clustered, unread=unread))
+    assert "\x1b" not in text
+    assert "Jobs: refused[2J by a webhook" in text
+    assert line(text, "─ RayCluster").endswith("  ready[2J and")
+
+
+def test_suspended_nothing_is_missed_and_nothing_is_wrong() -> None:
+    suspended = body(conditions=going("Suspended", "spec.suspend is true")[:1], active=ACTIVE)
+    suspended["spec"] = {"suspend": True}
+    text = told(around(seen(suspended)))
+    assert text.splitlines()[0] == "smollm2 in demo, generation 7: Suspended"
+    assert "✗" not in text
+    assert "is not there" not in text
+    assert f"revision {GOOD}  active" in text
