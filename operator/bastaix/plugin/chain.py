@@ -198,8 +198,11 @@ def _told(finding: Finding, state: str = "") -> tuple[str, Mark]:
 
 
 def _mark(reason: str) -> Mark:
+    """Of a newer operator there may be reasons that are not known here."""
     known = reasons.BY_NAME.get(reason)
-    return "waits" if known is not None and known.heals == "itself" else "wrong"
+    if known is None or known.severity != "info":
+        return "wrong"
+    return "" if known.is_wanted else "waits"
 
 
 def _called(kind: Kind, body: Object) -> str:

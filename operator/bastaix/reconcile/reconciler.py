@@ -308,7 +308,7 @@ class Reconciler:
         before = find_condition(old.get("conditions") or (), READY)
         told = {each.reason.name for each in events}
         if before is not None and ready["reason"] not in told | {before["reason"]}:
-            good = reasons.BY_NAME[ready["reason"]].heals == "itself"
+            good = reasons.BY_NAME[ready["reason"]].severity == "info"
             await self._recorder.record(
                 body, reason=ready["reason"], note=ready["message"], good=good
             )

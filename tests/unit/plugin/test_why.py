@@ -239,6 +239,13 @@ def test_suspended_nothing_is_missed_and_nothing_is_wrong() -> None:
     suspended["spec"] = {"suspend": True}
     text = told(around(seen(suspended)))
     assert text.splitlines()[0] == "smollm2 in demo, generation 7: Suspended"
-    assert "✗" not in text
-    assert "is not there" not in text
+    for sign in ("✗", "…", "is not there"):
+        assert sign not in text
     assert f"revision {GOOD}  active" in text
+
+
+def test_what_was_asked_for_is_not_called_wrong() -> None:
+    text = told(around(seen(body(conditions=going("Paused", "it waits"), active=ACTIVE))))
+    assert text.splitlines()[0] == "smollm2 in demo, generation 7: Paused"
+    assert "\nModelDeployment smollm2  Ready is False: Paused" in text
+    assert "What to do: Promote it with `kubectl bastaix promote smollm2`" in text

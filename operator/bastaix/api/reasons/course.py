@@ -12,6 +12,7 @@ SUSPENDED: Final = Reason(
     "spec.suspend is true: no Pods run, the name and the Service stay.",
     "Set spec.suspend to false to start again.",
     "itself",
+    is_wanted=True,
 )
 ANSWERING: Final = Reason(
     "Answering", "The stable Service leads to a revision that answered.", "", "itself"
@@ -63,10 +64,12 @@ PAUSED: Final = Reason(
     "The candidate has passed the gate and waits for a word before it gets traffic.",
     "Promote it with `kubectl bastaix promote NAME`, or change the spec.",
     "never",
+    is_wanted=True,
 )
 ROLLED_BACK: Final = Reason(
     "RolledBack",
     "An earlier revision than that of the spec is active, as was asked for.",
     "Change the spec to go on, or ask for `kubectl bastaix retry NAME`.",
     "never",
+    is_wanted=True,
 )

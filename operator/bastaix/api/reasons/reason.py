@@ -15,9 +15,13 @@ class Reason:
     heals: Heals
     causes: str = ""
     """What it typically comes from, for whoever reads about it."""
+    is_wanted: bool = False
+    """Somebody has asked for it: nothing is wrong, and nothing is waited for but a word."""
 
     @property
     def severity(self) -> Severity:
+        if self.is_wanted:
+            return "info"
         by_heals: dict[Heals, Severity] = {"itself": "info", "outside": "warning"}
         return by_heals.get(self.heals, "error")
 
