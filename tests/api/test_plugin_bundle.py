@@ -102,5 +102,6 @@ def test_all_that_is_there_is_packed_without_a_secret(
     forced = bundle(viewer, namespace, file, "--force")
     assert forced.exit_code == 0, forced.output
     readme = contents(file)["README.txt"].decode()
-    assert "RayServices: you may not read rayservices here" in readme
-    assert f"objects/Pod/{name}-worker.yaml" in readme
+    assert "operators: you may not read deployments in all namespaces" in readme
+    assert "RayServices: " not in readme
+    assert f"objects/RayService/{name}.yaml" in readme

@@ -111,6 +111,18 @@ def test_viewers_read_and_editors_write_modeldeployments() -> None:
     assert writing == WRITE | {"update", "deletecollection"}
 
 
+def test_viewers_read_what_why_shows_and_of_kuberays_kinds_users_write_nothing() -> None:
+    """Pods, their logs, Events, Jobs and ControllerRevisions are in `view` by Kubernetes itself."""
+    objects = render()
+    view = granted(only(objects, "ClusterRole", "bastaix-view"))
+    edit = granted(only(objects, "ClusterRole", "bastaix-edit"))
+    assert {key: verbs for key, verbs in view.items() if key[0] == "ray.io"} == {
+        ("ray.io", "rayservices"): READ,
+        ("ray.io", "rayclusters"): READ,
+    }
+    assert not [group for group, _ in edit if group == "ray.io"]
+
+
 def test_users_never_write_the_status() -> None:
     for name in ("bastaix-view", "bastaix-edit"):
         verbs = granted(only(render(), "ClusterRole", name))
