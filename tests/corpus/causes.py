@@ -161,7 +161,7 @@ PODS: Final = (
     Cause(
         name="image-without-ray",
         reason="CrashLooping",
-        evidence="CrashLoopBackOff",
+        evidence='"restartCount": 2',
         spec={"runtime": {"image": "${operator}"}},
     ),
     Cause(

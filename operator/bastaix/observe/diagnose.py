@@ -128,13 +128,14 @@ def _head_hindered(view: _View) -> Finding | None:
     heads = view.observed.pods_of(view.revision, "head")
     if not heads:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create the head Pod")
-    if any(is_ready(head) for head in heads):
+    found = [pods.hindrance(head, view.observed.at) for head in heads]
+    # one that ends again and again may be ready in between
+    if any(is_ready(head) and not hindrance for head, hindrance in zip(heads, found, strict=True)):
         return None
-    found = next((finding for head in heads if (finding := pods.hindrance(head))), None)
     message = f"waiting for head Pod {heads[0]['metadata']['name']} to become ready"
     # Serve has run in this cluster, so it had a head before
     reason = reasons.STARTING_RAY if view.app is None else reasons.HEAD_LOST
-    return found or Finding(reason, message)
+    return next(filter(None, found), Finding(reason, message))
 
 
 def _serve_failed(view: _View) -> Finding | None:
@@ -154,11 +155,16 @@ def _worker_hindered(view: _View) -> Finding | None:
     workers = view.observed.pods_of(view.revision, "worker")
     if not workers:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
-    if any((worker.get("status") or {}).get("phase") == "Running" for worker in workers):
+    found = [pods.hindrance(worker, view.observed.at) for worker in workers]
+    # a Pod is Running as well while all that ran in it has ended, to be started again
+    if any(map(_runs, workers, found)):
         return None
-    found = next((finding for worker in workers if (finding := pods.hindrance(worker))), None)
     message = f"waiting for worker Pod {workers[0]['metadata']['name']} to start"
-    return found or Finding(reasons.STARTING_RAY, message)
+    return next(filter(None, found), Finding(reasons.STARTING_RAY, message))
+
+
+def _runs(worker: Object, hindrance: Finding | None) -> bool:
+    return hindrance is None and (worker.get("status") or {}).get("phase") == "Running"
 
 
 def _app_unknown(view: _View) -> Finding | None:

@@ -1,14 +1,19 @@
-"""What keeps one Pod from running, from its own status."""
+"""What keeps one Pod from running, from its own status.
+
+It remembers how often a container has started again, and its last end alone. So one that ends again
+and again is known by their number and by how soon they follow; and it is so between two ends too.
+"""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe.observed import Object, condition
-from bastaix.observe.text import shortened
+from bastaix.observe.text import last_line, shortened
 
 _UNAVAILABLE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
@@ -19,12 +24,21 @@ _BROKEN: Final = frozenset(
 _OF_VOLUMES: Final = re.compile(
     r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
 )
+_BACK_OFF: Final = "CrashLoopBackOff"
+ENDS: Final = 3
+"""Fewer are no loop: anything may fail twice."""
+SOON: Final = timedelta(minutes=10)
+"""Of a container that has run for longer the kubelet too forgets that it had ended."""
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
 
 
-def hindrance(pod: Object) -> Finding | None:
-    """The first of the checks that finds something, in the order of a Pod's life."""
+def hindrance(pod: Object, at: datetime | None) -> Finding | None:
+    """The first of the checks that finds something, in the order of a Pod's life.
+
+    `at` is when it was seen; None: nobody has said, so a container that runs is in no loop.
+    """
     found = next((finding for check in _CHECKS if (finding := check(pod))), None)
+    found = found or _looping(pod, at) or _pulling(pod)
     return None if found is None else replace(found, object=f"Pod/{pod['metadata']['name']}")
 
 
@@ -67,9 +81,13 @@ def _killed(pod: Object) -> Finding | None:
         ends = (_terminated(container), _terminated({"state": container.get("lastState")}))
         if _running(container) or not any(end.get("reason") == "OOMKilled" for end in ends):
             continue
-        message = f"{_called(pod)}, container {container['name']}, was killed for its memory"
-        return Finding(reasons.OUT_OF_MEMORY, message)
+        return _out_of_memory(pod, container)
     return None
+
+
+def _out_of_memory(pod: Object, container: Object) -> Finding:
+    message = f"{_called(pod)}, container {container['name']}, was killed for its memory"
+    return Finding(reasons.OUT_OF_MEMORY, message)
 
 
 def _broken(pod: Object) -> Finding | None:
@@ -77,8 +95,6 @@ def _broken(pod: Object) -> Finding | None:
         waiting = _waiting(container)
         said = waiting.get("message") or waiting.get("reason") or ""
         message = shortened(f"{_called(pod)}, container {container['name']}: {said}")
-        if waiting.get("reason") == "CrashLoopBackOff":
-            return Finding(reasons.CRASH_LOOPING, message)
         if waiting.get("reason") in _BROKEN:
             is_config = _OF_CONFIG.search(said)
             return Finding(reasons.CONFIG_MISSING if is_config else reasons.POD_FAILED, message)
@@ -98,6 +114,56 @@ def _ended(pod: Object) -> Finding | None:
     return Finding(reason, shortened(f"{_called(pod)} ended{code}: {said}"))
 
 
+def _looping(pod: Object, at: datetime | None) -> Finding | None:
+    if (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
+        return None
+    for container in _containers(pod):
+        if not _is_looping(container, at):
+            continue
+        end = _end(container)
+        if end.get("reason") == "OOMKilled":
+            return _out_of_memory(pod, container)
+        said = last_line(end.get("message") or end.get("reason") or "")
+        code = f", the last time with exit code {end['exitCode']}" if "exitCode" in end else ""
+        message = (
+            f"{_called(pod)}, container {container['name']}, has ended {_ends(container)} times"
+            f"{code}: {said}"
+        )
+        return Finding(reasons.CRASH_LOOPING, shortened(message.rstrip(": ")))
+    return None
+
+
+def _is_looping(container: Object, at: datetime | None) -> bool:
+    if _ends(container) < ENDS or (_terminated(container) and container.get("ready")):
+        return False
+    if _waiting(container).get("reason") == _BACK_OFF:
+        return True
+    end = _end(container)
+    started, ended = _moment(end.get("startedAt")), _moment(end.get("finishedAt"))
+    if started is None or ended is None or ended - started >= SOON:
+        return False
+    if not _running(container):
+        return True
+    since = _moment(container["state"]["running"].get("startedAt"))
+    return at is not None and since is not None and at - since < SOON
+
+
+def _ends(container: Object) -> int:
+    return int(container.get("restartCount") or 0) + (0 if _running(container) else 1)
+
+
+def _end(container: Object) -> dict[str, Any]:
+    """The last one."""
+    return _terminated(container) or _terminated({"state": container.get("lastState")})
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
 def _pulling(pod: Object) -> Finding | None:
     """Scheduled, and nothing has run in it yet: the node pulls or mounts."""
     if (pod.get("status") or {}).get("phase", "Pending") != "Pending":
@@ -115,7 +181,6 @@ _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
     _killed,
     _broken,
     _ended,
-    _pulling,
 )
 
 

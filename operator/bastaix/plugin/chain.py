@@ -5,6 +5,7 @@ which of all that decides is said elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from bastaix.api import conditions, names, reasons
 from bastaix.api.reasons import Finding
@@ -97,9 +98,9 @@ def _rayclusters(around: Around, hash: str) -> Iterator[Node]:
         # without KubeRay's label, or of a cluster that is not seen, they are shown with the last
         here = [pod for pod in left if _belongs(pod, name, known, is_last=is_last)]
         says, mark = _of_raycluster(each)
-        yield Node(_called(RAYCLUSTER, each), says, mark, _pods(here))
+        yield Node(_called(RAYCLUSTER, each), says, mark, _pods(around, here))
     if not found:
-        yield from _pods(left)
+        yield from _pods(around, left)
 
 
 def _belongs(pod: Object, cluster: str, known: set[str], *, is_last: bool) -> bool:
@@ -120,7 +121,7 @@ def _evaluation(around: Around, hash: str) -> Iterator[Node]:
             says, mark = f"the evaluation, has failed: {said}".rstrip(": "), "wrong"
         elif condition(job, "Complete").get("status") == "True":
             says = "the evaluation, complete"
-        yield Node(_called(JOB, job), says, mark, _pods(here))
+        yield Node(_called(JOB, job), says, mark, _pods(around, here))
 
 
 def _of_rayservice(rayservice: Object) -> tuple[str, Mark]:
@@ -154,21 +155,22 @@ def _of_raycluster(cluster: Object) -> tuple[str, Mark]:
     return str((cluster.get("status") or {}).get("state") or ""), ""
 
 
-def _pods(found: Sequence[Object]) -> tuple[Node, ...]:
+def _pods(around: Around, found: Sequence[Object]) -> tuple[Node, ...]:
     def name(pod: Object) -> str:
         return str(pod["metadata"]["name"])
 
-    return tuple(Node(_called(POD, each), *_of_pod(each)) for each in sorted(found, key=name))
+    at = around.at
+    return tuple(Node(_called(POD, each), *_of_pod(each, at)) for each in sorted(found, key=name))
 
 
-def _of_pod(pod: Object) -> tuple[str, Mark]:
+def _of_pod(pod: Object, at: datetime | None) -> tuple[str, Mark]:
     status = pod.get("status") or {}
     role = labels(pod).get(names.RAY_NODE_TYPE_LABEL)
     start = f"{role}, " if role else ""
     if "deletionTimestamp" in pod["metadata"]:
         return f"{start}is being removed", ""
     again = _restarts(status)
-    finding = pods.hindrance(pod)
+    finding = pods.hindrance(pod, at)
     if finding is not None:
         # it begins with the name, for those who see it alone
         said = finding.message.removeprefix(f"{start.strip(', ')} {_called(POD, pod)}".strip())

@@ -46,9 +46,10 @@ INITIALIZING = container(waiting={"reason": "PodInitializing"})
 CRASHING = container(
     waiting={
         "reason": "CrashLoopBackOff",
-        "message": "back-off 10s restarting failed container=ray",
+        "message": "back-off 20s restarting failed container=ray",
     }
 )
+CRASHING |= {"restartCount": 2, "lastState": {"terminated": {"exitCode": 127, "reason": "Error"}}}
 NO_CLAIM = [{**NO_NODE[0], "message": 'persistentvolumeclaim "models" not found'}]
 KILLED = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
 UNPLACED = (
@@ -210,7 +211,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "the head's container ends again and again",
         scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[CRASHING]),), **UP),
         reasons.CRASH_LOOPING,
-        "back-off 10s restarting failed container",
+        "container ray, has ended 3 times, the last time with exit code 127: Error",
     ),
     (
         "the head's container ends again and again, for its memory",
