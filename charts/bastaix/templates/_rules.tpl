@@ -31,10 +31,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# Says on a ModelDeployment what has happened to it.
+# Says on a ModelDeployment what has happened to it, and on what it said that it happened again.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 {{- end -}}
 
 {{/*
