@@ -143,7 +143,7 @@ OUT_OF_MEMORY: Final = Reason(
 )
 CRASH_LOOPING: Final = Reason(
     "CrashLooping",
-    "A container ends again and again.",
+    "A container ends again and again: three times at least, soon after it was started.",
     "Read `kubectl logs --previous` of the Pod that the message names.",
     "outside",
     causes=(
