@@ -42,6 +42,11 @@ async def bundle(session: Session, name: str, say: Callable[[str], object]) -> b
         return await asyncio.to_thread(lambda: _zip(name, files(around, read, versions, now), now))
 
 
+def usual(name: str, now: datetime) -> Path:
+    """In the folder where its user is, whatever was given as a name."""
+    return Path(f"bastaix-{name.replace('/', '-')}-{now:%Y%m%dT%H%M%SZ}.zip")
+
+
 def free(path: Path, *, force: bool) -> Path:
     """Trouble before anything is read, if it cannot be written afterwards."""
     if path.exists() and not force:

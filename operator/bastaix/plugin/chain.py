@@ -29,7 +29,7 @@ def chain(around: Around) -> Node:
         mark = "" if ready.get("status") == "True" else _mark(str(ready.get("reason")))
     below = tuple(_revision(around, each) for each in in_play(around))
     if not below:
-        below = (Node("no revision yet"),)
+        below = (Node("no revision runs" if around.seen.kept else "no revision yet"),)
     return Node(f"ModelDeployment {around.seen.name}", says, mark, below)
 
 

@@ -110,8 +110,8 @@ def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
     from bastaix.plugin import bundle as packed
 
     async def run(session: "Session") -> None:
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = packed.free(Path(output or f"bastaix-{name}-{moment}.zip"), force=force)
+        file = Path(output) if output else packed.usual(name, datetime.now(UTC))
+        path = packed.free(file, force=force)
         data = await packed.bundle(session, name, partial(click.echo, err=True))
         packed.write(path, data, force=force)
         click.echo(f"{path}: {len(data) // 1024 + 1} KiB. Look through it before you hand it on")

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -48,8 +49,29 @@ class Redaction:
     def text(self, text: str) -> str:
         for value in self.known:
             text = text.replace(value, MASK)
-            text = _without_beginnings(text, value)
-        return masked(text)
+        return masked(self._without_beginnings(text))
+
+    def _without_beginnings(self, text: str) -> str:
+        """A message that was too long ends in an ellipsis, which may come within a value.
+
+        More may follow: what to do about it.
+        """
+        *cut, rest = text.split(ELLIPSIS)
+        return ELLIPSIS.join([*map(self._without_beginning, cut), rest])
+
+    def _without_beginning(self, text: str) -> str:
+        for at in range(len(text) - BEGINNING + 1):
+            known = self._by_beginning.get(text[at : at + BEGINNING], ())
+            if any(value.startswith(text[at:]) for value in known):
+                return f"{text[:at]}{MASK}"
+        return text
+
+    @cached_property
+    def _by_beginning(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for value in self.known:
+            found.setdefault(value[:BEGINNING], []).append(value)
+        return found
 
     def body(self, body: Object) -> dict[str, Any]:
         return dict(self._value(body, ""))
@@ -120,23 +142,6 @@ def redaction(bodies: Iterable[Object], public: Iterable[str] = ()) -> Redaction
     forms = {form for each in found for form in _forms(each)}
     known = (e for e in forms if len(e) >= SHORTEST and not any(e in name for name in spared))
     return Redaction(tuple(sorted(known, key=lambda each: (-len(each), each))))
-
-
-def _without_beginnings(text: str, value: str) -> str:
-    """A message that was too long ends in an ellipsis, which may come within the value.
-
-    More may follow: what to do about it.
-    """
-    *cut, rest = text.split(ELLIPSIS)
-    return ELLIPSIS.join([*(_without_beginning(each, value) for each in cut), rest])
-
-
-def _without_beginning(text: str, value: str) -> str:
-    if value[:BEGINNING] not in text[-len(value) :]:
-        return text
-    lengths = range(len(value) - 1, BEGINNING - 1, -1)
-    found = next((length for length in lengths if text.endswith(value[:length])), 0)
-    return f"{text[:-found]}{MASK}" if found else text
 
 
 def _inside(value: str) -> Iterator[str]:

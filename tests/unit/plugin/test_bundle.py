@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bastaix.kube.cluster import Client
-from bastaix.plugin.bundle import KEPT_BYTES, MOST_LOGS, bundle, free, read_logs, write
+from bastaix.plugin.bundle import KEPT_BYTES, MOST_LOGS, bundle, free, read_logs, usual, write
 from bastaix.plugin.packing import BYTES, LINES, Log, logs, tail
 from bastaix.plugin.progress import progress
 from bastaix.plugin.session import Session, Trouble
@@ -23,6 +23,7 @@ from tests.unit.plugin.examples import (
     BAD,
     CANDIDATE,
     GOOD,
+    NOW,
     READY_SEEN,
     REVISIONS,
     body,
@@ -315,6 +316,10 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     write(link, b"zip", force=True)
     assert target.read_bytes() == b"mine"
     assert link.read_bytes() == b"zip"
+
+
+def test_a_name_with_its_kind_before_it_is_no_folder() -> None:
+    assert usual("md/smollm2", NOW) == Path("bastaix-md-smollm2-20260102T120000Z.zip")
 
 
 def test_a_folder_that_is_not_there_is_told_before_anything_is_read(tmp_path: Path) -> None:

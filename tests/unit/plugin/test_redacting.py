@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -207,6 +208,14 @@ def test_what_was_cut_within_it_goes_though_a_hint_follows() -> None:
     said = "it said the canary… Read the log."
     body = {**env({"name": "GREETING", "value": CANARY}), "message": said}
     assert hidden(body)["message"] == f"it said {MASK}… Read the log."
+
+
+def test_of_a_log_full_of_ellipses_and_of_many_variables_that_is_known_soon() -> None:
+    many = [{"name": f"A{number}", "value": f"{number} {CANARY}"} for number in range(100)]
+    found = redaction([env(*many)])
+    before = time.process_time()
+    assert "canary" not in found.text("Loading… done\n" * 50_000 + f"7 {CANARY[:-1]}…")
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])

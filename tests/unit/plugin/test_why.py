@@ -114,6 +114,12 @@ def test_where_nothing_has_been_made_the_operator_is_asked_for() -> None:
     assert "no revision yet" in text
 
 
+def test_revisions_that_do_not_run_are_not_called_future_ones() -> None:
+    text = told(around(seen(body(conditions=going("SourceUnreachable", "no answer")))))
+    assert "no revision runs" in text
+    assert "no revision yet" not in text
+
+
 def test_where_all_is_well_nothing_is_to_be_done() -> None:
     text = told(around(READY_SEEN, running(GOOD)))
     assert text.splitlines()[0] == "smollm2 in demo, generation 7: Ready"
