@@ -31,6 +31,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Why a volume is not mounted stands in the Events of its Pod alone.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 # Says on a ModelDeployment what has happened to it.
 - apiGroups: [events.k8s.io]
   resources: [events]

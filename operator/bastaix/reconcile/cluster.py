@@ -74,6 +74,9 @@ class Cluster(Protocol):
     async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Delete this very object; that it is gone already, or replaced, is no error."""
 
+    async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
+        """The Events about one object."""
+
     def serves(self, kind: Kind) -> bool:
         """Whether the API server has this kind at all."""
 

@@ -25,6 +25,7 @@ from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import TRANSIENT, denied, explained
 from bastaix.render.revision import (
@@ -69,6 +70,7 @@ class Reconciler:
         self._tally = tally
         self._now = now
         self._image = image
+        self._mounts = Mounts(cluster, now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
 
     async def reconcile(self, name: Name) -> float | None:
@@ -78,6 +80,7 @@ class Reconciler:
             self._answers.forget(name)
             self._tally.gone(name)
             self._refused.pop(name, None)
+            self._mounts.forget(name)
             return None
         try:
             md = ModelDeployment.from_body(body)
@@ -202,6 +205,7 @@ class Reconciler:
             at=self._now(),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
+        seen = await self._mounts.told(name, seen)
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)
