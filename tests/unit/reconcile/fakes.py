@@ -162,6 +162,7 @@ class Notebook:
     events: list[tuple[str, bool]] = field(default_factory=list)
     standings: dict[Name, tuple[bool, str]] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
+    starts: list[dict[str, float]] = field(default_factory=list)
 
     async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
         self.events.append((reason, good))
@@ -174,6 +175,9 @@ class Notebook:
 
     def first_answer(self, seconds: float) -> None:
         self.answers.append(seconds)
+
+    def startup(self, phases: Mapping[str, float]) -> None:
+        self.starts.append(dict(phases))
 
 
 def status_of(cluster: FakeCluster, name: Name) -> dict[str, Any]:
