@@ -89,6 +89,16 @@ def is_over(startup: Mapping[str, Any]) -> bool:
     return field(PHASES[-1]) in startup
 
 
+def current(startup: Mapping[str, Any]) -> tuple[str, datetime] | None:
+    """The phase of a start that is not over, and since when it is in it."""
+    known = seconds(startup)
+    began = _moment(startup.get("since"))
+    left = [each for each in PHASES[1:] if each not in known]
+    if began is None or not left:
+        return None
+    return left[0], began + timedelta(seconds=sum(known.values()))
+
+
 def is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Of one start."""
     return all(one.get(key) == other.get(key) for key in ("revision", "created"))
