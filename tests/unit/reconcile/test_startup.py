@@ -1,11 +1,15 @@
 """The start of a revision in the status, from the first look to the answer, and in the metrics."""
 
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bastaix.api.conditions import timestamp
 from bastaix.observe.startup import seconds
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE
+from bastaix.schema.structural import violations
 from tests.unit.reconcile.fakes import START
 from tests.unit.reconcile.rollouts import COMMIT, B
 from tests.unit.reconcile.stage import NAME, Stage
@@ -193,3 +197,12 @@ def test_a_rayservice_that_was_deleted_is_started_again_without_a_source_to_wait
     assert startup["since"] == timestamp(asked)
     assert seconds(startup) == {**WHOLE, "source": 0.0}
     assert stage.notes.starts == [WHOLE, {**WHOLE, "source": 0.0}]
+
+
+def test_the_crd_has_every_field_of_it() -> None:
+    """What the API server drops would be written again at each look."""
+    crd = yaml.safe_load((Path(__file__).parents[3] / "crds/modeldeployments.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    found = {**started().status["startup"], "pendingSince": timestamp(START)}
+    assert set(found) == set(schema["properties"]["startup"]["properties"])
+    assert list(violations(schema["properties"]["startup"], found)) == []
