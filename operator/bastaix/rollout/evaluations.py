@@ -166,7 +166,8 @@ def _waits(job: Object, attempts: int, now: datetime) -> float | None:
 
 def _does(job: Object, observed: Observed) -> str:
     """What it waits for, or that it is at work."""
-    found = next(filter(None, map(hindrance, evaluate.pods_of(job, observed.pods))), None)
+    its_pods = evaluate.pods_of(job, observed.pods)
+    found = next((each for pod in its_pods if (each := hindrance(pod, observed.at))), None)
     return f"asks revision {_evaluated(job)}" if found is None else f"waits: {found.message}"
 
 
