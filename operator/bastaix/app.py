@@ -32,7 +32,12 @@ async def run(settings: Settings) -> None:
     cluster = KubeCluster(client, index, metrics.wrote)
     answers = Answers(HttpProbe(settings.probe_url), metrics, running.now)
     reconciler = Reconciler(
-        cluster, answers, EventWriter(client), metrics, running.now, settings.evaluation_image
+        cluster,
+        answers,
+        EventWriter(client, running.now),
+        metrics,
+        running.now,
+        settings.evaluation_image,
     )
     queue: Queue[Name] = Queue(reconciler.reconcile, random=Random(), watcher=metrics)
     informer = Informer(

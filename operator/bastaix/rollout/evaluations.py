@@ -166,8 +166,8 @@ def _waits(job: Object, attempts: int, now: datetime) -> float | None:
 
 def _does(job: Object, observed: Observed) -> str:
     """What it waits for, or that it is at work."""
-    its_pods = evaluate.pods_of(job, observed.pods)
-    found = next((each for pod in its_pods if (each := hindrance(pod, observed.at))), None)
+    pods = evaluate.pods_of(job, observed.pods)
+    found = next(filter(None, (hindrance(each, observed.at) for each in pods)), None)
     return f"asks revision {_evaluated(job)}" if found is None else f"waits: {found.message}"
 
 

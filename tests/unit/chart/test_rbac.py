@@ -20,7 +20,7 @@ MINIMUM = {
     ("apps", "controllerrevisions"): READ | {"create", "delete"},
     ("batch", "jobs"): READ | {"create", "delete"},
     ("", "pods"): READ,
-    ("events.k8s.io", "events"): {"create"},
+    ("events.k8s.io", "events"): {"create", "patch"},
 }
 SOURCE_MINIMUM = {
     ("serving.bastaix.dev", "modeldeployments"): READ,
