@@ -5,7 +5,7 @@ watch them.
 """
 
 from collections import Counter as TallyCounter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -99,6 +99,13 @@ class Metrics(QueueMetrics):
             registry=self._registry,
             buckets=(10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600),
         )
+        self._startup = Histogram(
+            "bastaix_startup_seconds",
+            "Time that each phase of a start took, told when the revision has answered.",
+            ["phase"],
+            registry=self._registry,
+            buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600),
+        )
         self._last: dict[Name, tuple[str, str]] = {}
         self._counts: TallyCounter[tuple[str, str]] = TallyCounter()
 
@@ -122,6 +129,10 @@ class Metrics(QueueMetrics):
 
     def first_answer(self, seconds: float) -> None:
         self._answer.observe(seconds)
+
+    def startup(self, phases: Mapping[str, float]) -> None:
+        for phase, seconds in phases.items():
+            self._startup.labels(phase).observe(seconds)
 
 
 class SourceMetrics(QueueMetrics):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import yaml
 
+from bastaix.observe import mounting
 from bastaix.observe.observed import Object, Observed, revision_of
 
 FOLDER: Final = Path(__file__).parent / "recorded"
@@ -30,13 +31,25 @@ def recording(file: Path, md_body: Object, revision: str | None = None) -> Recor
     if revision is not None:
         record = yaml.safe_load(text.replace(str(revision_of(rayservice)), revision))
         (rayservice,) = record["objects"]["rayservices"]
-    objects = record["objects"]
+    objects, at = record["objects"], datetime.fromisoformat(record["at"])
     observed = Observed(
         md_body=md_body,
         rayservices=tuple(objects["rayservices"]),
         rayclusters=tuple(objects["rayclusters"]),
         pods=tuple(objects["pods"]),
-        at=datetime.fromisoformat(record["at"]),
+        unmounted=_unmounted(objects["pods"], objects["events"], at),
+        at=at,
     )
     found = str(revision_of(rayservice))
     return Recording(record["cause"], record["expected"], found, observed)
+
+
+def _unmounted(pods: list[Object], events: list[Object], at: datetime) -> dict[str, str]:
+    """As the operator would have read it."""
+    found = {}
+    for pod in pods:
+        uid, waited = pod["metadata"]["uid"], mounting.waited(pod, at)
+        about = [each for each in events if each["involvedObject"].get("uid") == uid]
+        complaint = None if waited is None else mounting.complaint(about, waited)
+        found |= {} if complaint is None else {uid: complaint}
+    return found

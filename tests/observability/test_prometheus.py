@@ -99,6 +99,7 @@ def operator_page() -> str:
     metrics.wrote("RayService", "apply")
     metrics.standing(("demo", "smollm2"), True, "Answered")
     metrics.first_answer(81)
+    metrics.startup({"source": 1, "image": 20, "engine": 60})
     return metrics.page().decode()
 
 

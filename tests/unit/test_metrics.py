@@ -14,6 +14,7 @@ def test_every_series_is_there_under_its_name() -> None:
     metrics.finished(0.2, ValueError("x"))
     metrics.wrote("Service", "apply")
     metrics.first_answer(79)
+    metrics.startup({"image": 20, "engine": 59})
     page = metrics.page().decode()
     for line in (
         "bastaix_queue_depth 3.0",
@@ -22,6 +23,8 @@ def test_every_series_is_there_under_its_name() -> None:
         'bastaix_reconcile_errors_total{type="ValueError"} 1.0',
         'bastaix_writes_total{kind="Service",verb="apply"} 1.0',
         "bastaix_first_answer_seconds_sum 79.0",
+        'bastaix_startup_seconds_sum{phase="image"} 20.0',
+        'bastaix_startup_seconds_count{phase="engine"} 1.0',
     ):
         assert line in page.splitlines()
     assert "process_resident_memory_bytes" in page

@@ -19,7 +19,7 @@ from yaml import YAMLError
 from bastaix.api import names
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.kinds import EVENT, Kind
 
 TIMEOUT = 30.0
 PAGE = 200
@@ -248,6 +248,12 @@ class KubeCluster:
             if refused.status not in (404, 409):
                 raise
         self._index.doubt(kind, name_of(metadata))
+
+    async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
+        metadata = body["metadata"]
+        query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}", "limit": str(PAGE)}
+        page = await self._client.request("GET", EVENT.path(metadata["namespace"]), query=query)
+        return page["items"] or ()
 
     async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
         """Compare the index with a listing of names: cheap, and it finds what a watch missed.

@@ -12,7 +12,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import causes, pods, serve
+from bastaix.observe import causes, mounting, pods, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready
 from bastaix.observe.text import shortened
 
@@ -128,7 +128,7 @@ def _head_hindered(view: _View) -> Finding | None:
     heads = view.observed.pods_of(view.revision, "head")
     if not heads:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create the head Pod")
-    found = [pods.hindrance(head, view.observed.at) for head in heads]
+    found = [_hindrance(view, head) for head in heads]
     # one that ends again and again may be ready in between
     if any(is_ready(head) and not hindrance for head, hindrance in zip(heads, found, strict=True)):
         return None
@@ -136,6 +136,13 @@ def _head_hindered(view: _View) -> Finding | None:
     # Serve has run in this cluster, so it had a head before
     reason = reasons.STARTING_RAY if view.app is None else reasons.HEAD_LOST
     return next(filter(None, found), Finding(reason, message))
+
+
+def _hindrance(view: _View, pod: Object) -> Finding | None:
+    complaint = view.observed.unmounted.get(pod["metadata"].get("uid", ""))
+    if complaint is not None:
+        return mounting.finding(pod, complaint)
+    return pods.hindrance(pod, view.observed.at)
 
 
 def _serve_failed(view: _View) -> Finding | None:
@@ -155,7 +162,7 @@ def _worker_hindered(view: _View) -> Finding | None:
     workers = view.observed.pods_of(view.revision, "worker")
     if not workers:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
-    found = [pods.hindrance(worker, view.observed.at) for worker in workers]
+    found = [_hindrance(view, worker) for worker in workers]
     # a Pod is Running as well while all that ran in it has ended, to be started again
     if any(map(_runs, workers, found)):
         return None

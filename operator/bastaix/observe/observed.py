@@ -59,6 +59,8 @@ class Observed:
     kuberay: Literal["present", "missing"] = "present"
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server has just refused."""
+    unmounted: Mapping[str, str] = field(default_factory=dict)
+    """By the uid of a Pod, what Events say of a volume that its node cannot mount."""
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)
     """The last answer that counts, of the active revision and of the candidate."""
 

@@ -21,6 +21,7 @@ _UNAVAILABLE: Final = frozenset(
 _BROKEN: Final = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
+_PREPARED: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 _OF_VOLUMES: Final = re.compile(
     r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
 )
@@ -30,6 +31,16 @@ ENDS: Final = 3
 SOON: Final = timedelta(minutes=10)
 """Of a container that has run for longer the kubelet too forgets that it had ended."""
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
+
+
+def is_being_prepared(pod: Object) -> bool:
+    """Nothing has run in it yet, and nothing is said against it: its node pulls or mounts."""
+    if (pod.get("status") or {}).get("phase", "Pending") != "Pending":
+        return False
+    states = list(_containers(pod))
+    return not any(_started(each) for each in states) and all(
+        _waiting(each).get("reason") in _PREPARED for each in states
+    )
 
 
 def hindrance(pod: Object, at: datetime | None) -> Finding | None:
@@ -62,7 +73,7 @@ def _unscheduled(pod: Object) -> Finding | None:
         reason = reasons.UNSCHEDULABLE
         if _OF_VOLUMES.search(message) and "Insufficient " not in message:
             reason = reasons.VOLUME_MISSING
-    return Finding(reason, shortened(f"{_called(pod)}: {message}"))
+    return Finding(reason, shortened(f"{called(pod)}: {message}"))
 
 
 def _image_unavailable(pod: Object) -> Finding | None:
@@ -70,7 +81,7 @@ def _image_unavailable(pod: Object) -> Finding | None:
         waiting = _waiting(container)
         if waiting.get("reason") in _UNAVAILABLE:
             said = waiting.get("message") or waiting["reason"]
-            message = f"{_called(pod)} cannot get image {container.get('image')}: {said}"
+            message = f"{called(pod)} cannot get image {container.get('image')}: {said}"
             return Finding(reasons.IMAGE_PULL_FAILED, shortened(message))
     return None
 
@@ -86,7 +97,7 @@ def _killed(pod: Object) -> Finding | None:
 
 
 def _out_of_memory(pod: Object, container: Object) -> Finding:
-    message = f"{_called(pod)}, container {container['name']}, was killed for its memory"
+    message = f"{called(pod)}, container {container['name']}, was killed for its memory"
     return Finding(reasons.OUT_OF_MEMORY, message)
 
 
@@ -94,7 +105,7 @@ def _broken(pod: Object) -> Finding | None:
     for container in _containers(pod):
         waiting = _waiting(container)
         said = waiting.get("message") or waiting.get("reason") or ""
-        message = shortened(f"{_called(pod)}, container {container['name']}: {said}")
+        message = shortened(f"{called(pod)}, container {container['name']}: {said}")
         if waiting.get("reason") in _BROKEN:
             is_config = _OF_CONFIG.search(said)
             return Finding(reasons.CONFIG_MISSING if is_config else reasons.POD_FAILED, message)
@@ -111,7 +122,7 @@ def _ended(pod: Object) -> Finding | None:
     said = status.get("message") or status.get("reason") or end.get("reason") or "failed"
     code = f" with exit code {end['exitCode']}" if end else ""
     reason = known.get(status.get("reason") or "", reasons.POD_FAILED)
-    return Finding(reason, shortened(f"{_called(pod)} ended{code}: {said}"))
+    return Finding(reason, shortened(f"{called(pod)} ended{code}: {said}"))
 
 
 def _looping(pod: Object, at: datetime | None) -> Finding | None:
@@ -126,7 +137,7 @@ def _looping(pod: Object, at: datetime | None) -> Finding | None:
         said = last_line(end.get("message") or end.get("reason") or "")
         code = f", the last time with exit code {end['exitCode']}" if "exitCode" in end else ""
         message = (
-            f"{_called(pod)}, container {container['name']}, has ended {_ends(container)} times"
+            f"{called(pod)}, container {container['name']}, has ended {_ends(container)} times"
             f"{code}: {said}"
         )
         return Finding(reasons.CRASH_LOOPING, shortened(message.rstrip(": ")))
@@ -165,13 +176,10 @@ def _moment(text: object) -> datetime | None:
 
 
 def _pulling(pod: Object) -> Finding | None:
-    """Scheduled, and nothing has run in it yet: the node pulls or mounts."""
-    if (pod.get("status") or {}).get("phase", "Pending") != "Pending":
-        return None
-    if any(_started(container) for container in _containers(pod)):
+    if not is_being_prepared(pod):
         return None
     images = {container["image"] for container in pod["spec"]["containers"]}
-    message = f"{_called(pod)}: its node pulls {', '.join(sorted(images))} or mounts its volumes"
+    message = f"{called(pod)}: its node pulls {', '.join(sorted(images))} or mounts its volumes"
     return Finding(reasons.PULLING_IMAGE, shortened(message))
 
 
@@ -184,7 +192,7 @@ _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
 )
 
 
-def _called(pod: Object) -> str:
+def called(pod: Object) -> str:
     role = pod["metadata"]["labels"].get(names.RAY_NODE_TYPE_LABEL)
     return f"{role} Pod {pod['metadata']['name']}" if role else f"Pod {pod['metadata']['name']}"
 

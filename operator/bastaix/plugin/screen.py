@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import conditions, reasons
+from bastaix.plugin import phases
 from bastaix.plugin.columns import columns
 from bastaix.plugin.seen import Object, Seen, age, happened, short
 
@@ -34,6 +35,7 @@ def screen(seen: Seen, now: datetime, width: int = WIDTH) -> list[str]:
         _heading(seen),
         _conditions(seen, now, width),
         _revisions(seen, now, width),
+        phases.rows(seen, now, width),
         _history(seen, now),
         _events(seen, now),
     )
@@ -51,6 +53,7 @@ def facts(seen: Seen) -> dict[str, str]:
     found["Active"] = _named(seen.active)
     found["Candidate"] = _named(seen.candidate, seen.candidate.get("phase"))
     found["Replicas"] = _replicas(status)
+    found["Startup"] = phases.told(seen)
     found["Request"] = seen.requested
     return found
 

@@ -74,6 +74,9 @@ class Cluster(Protocol):
     async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Delete this very object; that it is gone already, or replaced, is no error."""
 
+    async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
+        """The Events about one object."""
+
     def serves(self, kind: Kind) -> bool:
         """Whether the API server has this kind at all."""
 
@@ -94,3 +97,4 @@ class Tally(Protocol):
     def standing(self, name: Name, ready: bool, reason: str) -> None: ...
     def gone(self, name: Name) -> None: ...
     def first_answer(self, seconds: float) -> None: ...
+    def startup(self, phases: Mapping[str, float]) -> None: ...

@@ -38,6 +38,7 @@ POD: Final = Kind("", "v1", "pods", "Pod")
 RAYSERVICE: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayservices", "RayService")
 RAYCLUSTER: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayclusters", "RayCluster")
 
+EVENT: Final = Kind("", "v1", "events", "Event")
 JOB: Final = Kind("batch", "v1", "jobs", "Job")
 
 WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, JOB, RAYSERVICE, RAYCLUSTER)

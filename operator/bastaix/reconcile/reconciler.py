@@ -16,6 +16,7 @@ from bastaix.api.conditions import READY, find_condition
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, Refusal, revision_of
+from bastaix.observe.startup import finished
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -25,6 +26,7 @@ from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import TRANSIENT, denied, explained
 from bastaix.render.revision import (
@@ -69,7 +71,9 @@ class Reconciler:
         self._tally = tally
         self._now = now
         self._image = image
+        self._mounts = Mounts(cluster, now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
+        self._started: dict[Name, str] = {}
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
@@ -78,6 +82,8 @@ class Reconciler:
             self._answers.forget(name)
             self._tally.gone(name)
             self._refused.pop(name, None)
+            self._mounts.forget(name)
+            self._started.pop(name, None)
             return None
         try:
             md = ModelDeployment.from_body(body)
@@ -202,6 +208,7 @@ class Reconciler:
             at=self._now(),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
+        seen = await self._mounts.told(name, seen)
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)
@@ -305,6 +312,7 @@ class Reconciler:
             "status": wanted,
         }
         await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+        self._measure(name, old.get("startup") or {}, wanted.get("startup") or {})
         before = find_condition(old.get("conditions") or (), READY)
         told = {each.reason.name for each in events}
         if before is not None and ready["reason"] not in told | {before["reason"]}:
@@ -312,6 +320,13 @@ class Reconciler:
             await self._recorder.record(
                 body, reason=ready["reason"], note=ready["message"], good=good
             )
+
+    def _measure(self, name: Name, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Once for each start, though a status is at times compared with one before the last."""
+        phases = finished(old, new)
+        if phases is not None and self._started.get(name) != new["created"]:
+            self._started[name] = new["created"]
+            self._tally.startup(phases)
 
 
 def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe import mounting
 from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.children import Object
 from bastaix.reconcile.holders import DRAINING_SECONDS
+from bastaix.reconcile.mounts import every
 from bastaix.rollout import gates
 from bastaix.rollout.roles import Roles
 
@@ -32,6 +34,12 @@ def unheeded_in(observed: Observed, roles: Roles) -> float | None:
     parties = filter(None, (roles.candidate, roles.active))
     waited = (unheeded_for(observed, each) for each in parties)
     return _to_come(*(UNHEEDED_SECONDS - each for each in waited if each is not None))
+
+
+def mounted_in(observed: Observed, now: datetime) -> float | None:
+    """When the Events of a Pod that waits for its volumes are to be read again."""
+    waits = (mounting.waited(pod, now) for pod in observed.pods)
+    return min((every(waited) for waited in waits if waited is not None), default=None)
 
 
 def soonest(*waits: float | None) -> float | None:

@@ -16,6 +16,7 @@ from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Object, Observed, creation
+from bastaix.observe.startup import Promotion, startup
 from bastaix.rollout import replicas
 from bastaix.rollout.asks import is_settling
 from bastaix.rollout.record import Record
@@ -42,6 +43,9 @@ def status(
         "active": None if md.spec.suspend else _active(md, observed, roles, now),
         "candidate": None if md.spec.suspend else _candidate(md, observed, roles, said),
         "history": _history(observed, roles) or None,
+        "startup": startup(
+            observed, _promotion(md, roles), awaited=_is_awaited(md, observed, roles), now=now
+        ),
         "replicas": _replicas(md, observed, roles.active),
         "finding": _finding(said.finding),
     }
@@ -188,6 +192,22 @@ def _candidate(
             "since": creation(rayservice) if rayservice is not None else None,
         }
     )
+
+
+def _promotion(md: ModelDeployment, roles: Roles) -> Promotion:
+    rollout = md.spec.rollout
+    was_judged = roles.record(roles.active).evaluated is not None
+    waits = rollout.gate is not None or rollout.pause_before_promotion or was_judged
+    return Promotion(roles.turn, is_prompt=not waits)
+
+
+def _is_awaited(md: ModelDeployment, observed: Observed, roles: Roles) -> bool:
+    """A revision is to come: its source is being fetched, or it waits for another one to go."""
+    if md.spec.suspend:
+        return False
+    if roles.target is None:
+        return True
+    return roles.candidate is not None and observed.rayservice_of(roles.candidate) is None
 
 
 def _history(observed: Observed, roles: Roles) -> list[dict[str, Any]]:

@@ -38,6 +38,9 @@ class FakeCluster:
     behind: Body | None = None
     """A Service as it really is, of which the index has not heard yet."""
 
+    told: dict[str, list[Body]] = field(default_factory=dict)
+    """Events, by the name of the object that they are about."""
+
     def __post_init__(self) -> None:
         self._index = Index()
         self._strangers: dict[tuple[Kind, Name], Body] = {}
@@ -73,6 +76,9 @@ class FakeCluster:
 
     async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
         return tuple(self.body(kind, name) for name in self._index.owned(kind, owner))
+
+    async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
+        return self.told.get(body["metadata"]["name"], [])
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         self.writes.append(f"create {kind}")
@@ -162,6 +168,7 @@ class Notebook:
     events: list[tuple[str, bool]] = field(default_factory=list)
     standings: dict[Name, tuple[bool, str]] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
+    starts: list[dict[str, float]] = field(default_factory=list)
 
     async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
         self.events.append((reason, good))
@@ -174,6 +181,9 @@ class Notebook:
 
     def first_answer(self, seconds: float) -> None:
         self.answers.append(seconds)
+
+    def startup(self, phases: Mapping[str, float]) -> None:
+        self.starts.append(dict(phases))
 
 
 def status_of(cluster: FakeCluster, name: Name) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Volumes that a node cannot mount: no status tells of them, only the Pod's Events. Pure.
+
+So the Events of a Pod are wanted while it is on a node and nothing has started in it; which ones
+count, and what they mean, is decided here. Reading them is the reconciler's.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from bastaix.api import reasons
+from bastaix.api.reasons import Finding
+from bastaix.observe import pods
+from bastaix.observe.observed import Object, condition
+from bastaix.observe.text import shortened
+
+_FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+_ABSENT: Final = "not found"
+LATE_SECONDS: Final = 30.0
+"""For so long what is not said to be absent may be a node that is slow."""
+
+
+def waited(pod: Object, at: datetime) -> float | None:
+    """Seconds for which a Pod on a node has had nothing started in it; None: it is no such Pod."""
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") != "True" or not pods.is_being_prepared(pod):
+        return None
+    try:
+        since = datetime.fromisoformat(str(scheduled.get("lastTransitionTime")))
+    except ValueError:
+        return None
+    return max(0.0, (at - since).total_seconds())
+
+
+def complaint(events: Iterable[Object], waited: float) -> str | None:
+    """What the newest of a Pod's Events says is not mounted; None: it is on with other things."""
+    newest = max(events, key=_time, default=None)
+    if newest is None or newest.get("reason") not in _FAILED:
+        return None
+    said = str(newest.get("message") or newest["reason"])
+    return said if _ABSENT in said or waited >= LATE_SECONDS else None
+
+
+def finding(pod: Object, complaint: str) -> Finding:
+    message = shortened(f"{pods.called(pod)}: {complaint}")
+    return Finding(reasons.VOLUME_MISSING, message, f"Pod/{pod['metadata']['name']}")
+
+
+def _time(event: Object) -> str:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return str(next((each for each in times if each), ""))

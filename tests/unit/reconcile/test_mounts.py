@@ -1,0 +1,77 @@
+"""When the Events of a Pod are read: while its volumes are not mounted, now and then."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from bastaix.observe.observed import Observed
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.index import Body
+from bastaix.reconcile.mounts import FIRST_SECONDS, Mounts, every
+from tests.unit.bodies import body
+from tests.unit.observe.scenes import container, pod
+from tests.unit.reconcile.fakes import Clock, FakeCluster
+
+NAME = ("demo", "smollm2")
+ABSENT = {"reason": "FailedMount", "message": 'secret "data" not found', "lastTimestamp": "1"}
+
+
+@dataclass
+class Counting(FakeCluster):
+    asked: int = 0
+    denied: bool = False
+
+    async def events(self, body: Any) -> list[Body]:
+        self.asked += 1
+        if self.denied:
+            raise Refused(403, "Forbidden", "events is forbidden")
+        return [dict(ABSENT)]
+
+
+@dataclass
+class Room:
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.cluster = Counting(self.clock)
+        self.mounts = Mounts(self.cluster, self.clock)
+        placed = {
+            "type": "PodScheduled",
+            "status": "True",
+            "lastTransitionTime": self.clock.now.isoformat(),
+        }
+        self.pod = pod("head", conditions=[placed])
+        self.pod["metadata"]["uid"] = "one"
+
+    def look(self, after: float = 0, **status: Any) -> dict[str, str]:
+        self.clock.now += timedelta(seconds=after)
+        seen = {**self.pod, "status": {**self.pod["status"], **status}}
+        told = asyncio.run(self.mounts.told(NAME, Observed(md_body=body(), pods=(seen,))))
+        return dict(told.unmounted)
+
+
+def test_events_are_read_once_a_pod_has_waited_and_the_more_seldom_the_longer() -> None:
+    room = Room()
+    assert room.look() == {}
+    assert room.cluster.asked == 0
+    assert room.look(FIRST_SECONDS) == {"one": ABSENT["message"]}
+    room.look(FIRST_SECONDS / 2)
+    assert room.cluster.asked == 1
+    room.look(FIRST_SECONDS)
+    assert room.cluster.asked == 2
+    assert every(600) == 150
+
+
+def test_a_pod_in_which_something_started_is_not_asked_about() -> None:
+    room = Room()
+    room.look(FIRST_SECONDS)
+    started = [container(running={})]
+    assert room.look(60, containerStatuses=started) == {}
+    assert room.cluster.asked == 1
+
+
+def test_events_that_may_not_be_read_are_none() -> None:
+    room = Room()
+    room.cluster.denied = True
+    assert room.look(FIRST_SECONDS) == {}
