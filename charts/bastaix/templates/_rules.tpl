@@ -31,15 +31,11 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-<<<<<<< HEAD
 # Why a volume is not mounted stands in the Events of its Pod alone.
 - apiGroups: [""]
   resources: [events]
   verbs: [list]
-# Says on a ModelDeployment what has happened to it.
-=======
 # Says on a ModelDeployment what has happened to it, and on what it said that it happened again.
->>>>>>> w6-plugin6
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
