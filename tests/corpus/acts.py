@@ -53,6 +53,16 @@ def quota(pods: int) -> dict[str, Any]:
     }
 
 
+def limit_range(memory: str) -> dict[str, Any]:
+    limits = [{"type": "Container", "max": {"memory": memory}}]
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": "small"},
+        "spec": {"limits": limits},
+    }
+
+
 def occupant(memory: str) -> dict[str, Any]:
     """A Pod that does nothing but hold memory."""
     container = {
@@ -85,11 +95,6 @@ def claim(namespace: str) -> None:
     claimed["spec"] = claimed["spec"] | {"volumeName": f"data-{namespace}"}
     apply(namespace, volume)
     apply(namespace, claimed)
-
-
-def privileged(namespace: str) -> None:
-    label = "pod-security.kubernetes.io/enforce=privileged"
-    kubectl("label", "namespace", namespace, label, "--overwrite")
 
 
 def without_kuberay(_: str) -> None:

@@ -193,11 +193,11 @@ PODS: Final = (
         heal=acts.applying(acts.quota(10)),
     ),
     Cause(
-        name="pod-security",
+        name="limit-range",
         reason="AdmissionDenied",
-        evidence="violates PodSecurity",
-        spec=_volume({"hostPath": {"path": "/tmp"}}),
-        heal=acts.privileged,
+        evidence="maximum memory usage",
+        before=acts.applying(acts.limit_range("100Mi")),
+        heal=acts.deleting("limitrange/small"),
     ),
     Cause(
         name="head-killed-for-memory",

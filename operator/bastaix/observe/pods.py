@@ -30,6 +30,8 @@ ENDS: Final = 3
 """Fewer are no loop: anything may fail twice."""
 SOON: Final = timedelta(minutes=10)
 """Of a container that has run for longer the kubelet too forgets that it had ended."""
+# KubeRay puts the reason before the message, without a space
+_PREFIX: Final = re.compile(r"^FailedCreate(Head|Worker)Pod(?=\S)")
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
 
 
@@ -55,6 +57,7 @@ def hindrance(pod: Object, at: datetime | None) -> Finding | None:
 
 def refused(message: str) -> Finding:
     """Why Kubernetes does not let a Pod be made."""
+    message = _PREFIX.sub("", message)
     reason = reasons.POD_REFUSED
     if "exceeded quota" in message:
         reason = reasons.QUOTA_EXCEEDED
