@@ -161,7 +161,7 @@ PODS: Final = (
     Cause(
         name="image-without-ray",
         reason="CrashLooping",
-        evidence='"restartCount": 2',
+        evidence='"exitCode": 127',
         spec={"runtime": {"image": "${operator}"}},
     ),
     Cause(

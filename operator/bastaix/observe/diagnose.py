@@ -12,7 +12,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import causes, mounting, pods, serve
+from bastaix.observe import causes, ends, mounting, pods, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready
 from bastaix.observe.text import shortened
 
@@ -125,24 +125,44 @@ def _pod_refused(view: _View) -> Finding | None:
 
 
 def _head_hindered(view: _View) -> Finding | None:
+    """Without a head there is no Ray; what keeps the workers from running is known all the same."""
     heads = view.observed.pods_of(view.revision, "head")
+    if any(is_ready(head) for head in heads):
+        return None
+    wrong = _wrong(view, "head", heads) or _wrong(view, "worker", _idle_workers(view))
+    if wrong is not None:
+        return wrong
     if not heads:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create the head Pod")
-    found = [_hindrance(view, head) for head in heads]
-    # one that ends again and again may be ready in between
-    if any(is_ready(head) and not hindrance for head, hindrance in zip(heads, found, strict=True)):
-        return None
     message = f"waiting for head Pod {heads[0]['metadata']['name']} to become ready"
     # Serve has run in this cluster, so it had a head before
     reason = reasons.STARTING_RAY if view.app is None else reasons.HEAD_LOST
-    return next(filter(None, found), Finding(reason, message))
+    return _underway(view, heads) or Finding(reason, message)
+
+
+def _idle_workers(view: _View) -> list[Object]:
+    """None while one runs: what waits for a place then holds up a scale-up, not the start."""
+    workers = view.observed.pods_of(view.revision, "worker")
+    is_up = any((worker.get("status") or {}).get("phase") == "Running" for worker in workers)
+    return [] if is_up else workers
+
+
+def _wrong(view: _View, role: str, party: list[Object]) -> Finding | None:
+    """With a Pod that is there, or by what those before it ended."""
+    ended = ends.last(view.observed.ends, view.revision, role, view.observed.at)
+    if ended is not None and ended.reason == reasons.CRASH_LOOPING:
+        return ended
+    found = (each for pod in party if (each := _hindrance(view, pod)))
+    return next((each for each in found if each.reason.heals != "itself"), ended)
+
+
+def _underway(view: _View, party: list[Object]) -> Finding | None:
+    return next((each for pod in party if (each := _hindrance(view, pod))), None)
 
 
 def _hindrance(view: _View, pod: Object) -> Finding | None:
     complaint = view.observed.unmounted.get(pod["metadata"].get("uid", ""))
-    if complaint is not None:
-        return mounting.finding(pod, complaint)
-    return pods.hindrance(pod, view.observed.at)
+    return pods.hindrance(pod) if complaint is None else mounting.finding(pod, complaint)
 
 
 def _serve_failed(view: _View) -> Finding | None:
@@ -158,20 +178,15 @@ def _serve_unhealthy(view: _View) -> Finding | None:
 
 
 def _worker_hindered(view: _View) -> Finding | None:
-    """Only while none runs: one that waits for a place holds up a scale-up, not the start."""
-    workers = view.observed.pods_of(view.revision, "worker")
+    if not view.observed.pods_of(view.revision, "worker"):
+        waiting = Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
+        return _wrong(view, "worker", []) or waiting
+    workers = _idle_workers(view)
     if not workers:
-        return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
-    found = [_hindrance(view, worker) for worker in workers]
-    # a Pod is Running as well while all that ran in it has ended, to be started again
-    if any(map(_runs, workers, found)):
         return None
     message = f"waiting for worker Pod {workers[0]['metadata']['name']} to start"
-    return next(filter(None, found), Finding(reasons.STARTING_RAY, message))
-
-
-def _runs(worker: Object, hindrance: Finding | None) -> bool:
-    return hindrance is None and (worker.get("status") or {}).get("phase") == "Running"
+    waiting = Finding(reasons.STARTING_RAY, message)
+    return _wrong(view, "worker", workers) or _underway(view, workers) or waiting
 
 
 def _app_unknown(view: _View) -> Finding | None:

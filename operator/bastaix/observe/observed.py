@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from bastaix.api import names
 from bastaix.api.errors import Hindrance
-from bastaix.api.reasons import Reason
+from bastaix.api.reasons import Finding, Reason
 
 Object = Mapping[str, Any]
 
@@ -44,6 +44,17 @@ class CheckResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class End:
+    """A Pod of Ray that has ended without being told to."""
+
+    uid: str
+    revision: str
+    role: str
+    at: datetime
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observed:
     md_body: Object
     rayservices: tuple[Object, ...] = ()
@@ -59,6 +70,8 @@ class Observed:
     kuberay: Literal["present", "missing"] = "present"
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server has just refused."""
+    ends: tuple[End, ...] = ()
+    """Of its Pods in the last minutes, the last one last."""
     unmounted: Mapping[str, str] = field(default_factory=dict)
     """By the uid of a Pod, what Events say of a volume that its node cannot mount."""
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)

@@ -1,13 +1,14 @@
 """What keeps one Pod from running, from its own status.
 
-It remembers how often a container has started again, and its last end alone. So one that ends again
-and again is known by their number and by how soon they follow; and it is so between two ends too.
+No container of ours is started again: KubeRay replaces the Pod. So how often one has ended is not
+known here, but in `ends`.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import names, reasons
@@ -25,11 +26,6 @@ _PREPARED: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 _OF_VOLUMES: Final = re.compile(
     r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
 )
-_BACK_OFF: Final = "CrashLoopBackOff"
-ENDS: Final = 3
-"""Fewer are no loop: anything may fail twice."""
-SOON: Final = timedelta(minutes=10)
-"""Of a container that has run for longer the kubelet too forgets that it had ended."""
 # KubeRay puts the reason before the message, without a space
 _PREFIX: Final = re.compile(r"^FailedCreate(Head|Worker)Pod(?=\S)")
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
@@ -45,13 +41,25 @@ def is_being_prepared(pod: Object) -> bool:
     )
 
 
-def hindrance(pod: Object, at: datetime | None) -> Finding | None:
-    """The first of the checks that finds something, in the order of a Pod's life.
+def hindrance(pod: Object) -> Finding | None:
+    """The first of the checks that finds something, in the order of a Pod's life."""
+    return _of(pod, _CHECKS)
 
-    `at` is when it was seen; None: nobody has said, so a container that runs is in no loop.
-    """
-    found = next((finding for check in _CHECKS if (finding := check(pod))), None)
-    found = found or _looping(pod, at) or _pulling(pod)
+
+def end(pod: Object) -> Finding | None:
+    """By what it has ended; None: it has not, or well."""
+    return _of(pod, (_killed, _ended))
+
+
+def finished(pod: Object) -> Iterator[datetime]:
+    """When each of its containers that has ended did."""
+    for container in _containers(pod):
+        with suppress(ValueError):
+            yield datetime.fromisoformat(str(_terminated(container).get("finishedAt")))
+
+
+def _of(pod: Object, checks: Iterable[Callable[[Object], Finding | None]]) -> Finding | None:
+    found = next((finding for check in checks if (finding := check(pod))), None)
     return None if found is None else replace(found, object=f"Pod/{pod['metadata']['name']}")
 
 
@@ -90,18 +98,11 @@ def _image_unavailable(pod: Object) -> Finding | None:
 
 
 def _killed(pod: Object) -> Finding | None:
-    """For its memory, now or the last time; a container that runs again may be killed again."""
     for container in _containers(pod):
-        ends = (_terminated(container), _terminated({"state": container.get("lastState")}))
-        if _running(container) or not any(end.get("reason") == "OOMKilled" for end in ends):
-            continue
-        return _out_of_memory(pod, container)
+        if _terminated(container).get("reason") == "OOMKilled":
+            message = f"{called(pod)}, container {container['name']}, was killed for its memory"
+            return Finding(reasons.OUT_OF_MEMORY, message)
     return None
-
-
-def _out_of_memory(pod: Object, container: Object) -> Finding:
-    message = f"{called(pod)}, container {container['name']}, was killed for its memory"
-    return Finding(reasons.OUT_OF_MEMORY, message)
 
 
 def _broken(pod: Object) -> Finding | None:
@@ -116,66 +117,21 @@ def _broken(pod: Object) -> Finding | None:
 
 
 def _ended(pod: Object) -> Finding | None:
+    """All of it, or a container of its own accord: KubeRay takes that for the end of the Pod."""
     status = pod.get("status") or {}
-    if status.get("phase") != "Failed":
+    failed = (each for each in _containers(pod) if _terminated(each).get("exitCode"))
+    container = next(failed, None)
+    if container is None and status.get("phase") != "Failed":
         return None
     known = {"Evicted": reasons.EVICTED, "NodeLost": reasons.NODE_LOST}
-    ends = (_terminated(container) for container in _containers(pod))
-    end = next((each for each in ends if each.get("exitCode")), {})
-    said = status.get("message") or status.get("reason") or end.get("reason") or "failed"
-    code = f" with exit code {end['exitCode']}" if end else ""
     reason = known.get(status.get("reason") or "", reasons.POD_FAILED)
-    return Finding(reason, shortened(f"{called(pod)} ended{code}: {said}"))
-
-
-def _looping(pod: Object, at: datetime | None) -> Finding | None:
-    if (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
-        return None
-    for container in _containers(pod):
-        if not _is_looping(container, at):
-            continue
-        end = _end(container)
-        if end.get("reason") == "OOMKilled":
-            return _out_of_memory(pod, container)
-        said = last_line(end.get("message") or end.get("reason") or "")
-        code = f", the last time with exit code {end['exitCode']}" if "exitCode" in end else ""
-        message = (
-            f"{called(pod)}, container {container['name']}, has ended {_ends(container)} times"
-            f"{code}: {said}"
-        )
-        return Finding(reasons.CRASH_LOOPING, shortened(message.rstrip(": ")))
-    return None
-
-
-def _is_looping(container: Object, at: datetime | None) -> bool:
-    if _ends(container) < ENDS or (_terminated(container) and container.get("ready")):
-        return False
-    if _waiting(container).get("reason") == _BACK_OFF:
-        return True
-    end = _end(container)
-    started, ended = _moment(end.get("startedAt")), _moment(end.get("finishedAt"))
-    if started is None or ended is None or ended - started >= SOON:
-        return False
-    if not _running(container):
-        return True
-    since = _moment(container["state"]["running"].get("startedAt"))
-    return at is not None and since is not None and at - since < SOON
-
-
-def _ends(container: Object) -> int:
-    return int(container.get("restartCount") or 0) + (0 if _running(container) else 1)
-
-
-def _end(container: Object) -> dict[str, Any]:
-    """The last one."""
-    return _terminated(container) or _terminated({"state": container.get("lastState")})
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
+    if container is None or reason != reasons.POD_FAILED:
+        said = status.get("message") or status.get("reason") or "failed"
+        return Finding(reason, shortened(f"{called(pod)} ended: {said}"))
+    end = _terminated(container)
+    said = last_line(end.get("message") or "") or status.get("message") or end.get("reason") or ""
+    what = f"container {container['name']}, ended with exit code {end['exitCode']}"
+    return Finding(reason, shortened(f"{called(pod)}, {what}: {said}".removesuffix(": ")))
 
 
 def _pulling(pod: Object) -> Finding | None:
@@ -192,6 +148,7 @@ _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
     _killed,
     _broken,
     _ended,
+    _pulling,
 )
 
 
@@ -212,10 +169,6 @@ def _waiting(container: Object) -> dict[str, Any]:
 
 def _terminated(container: Object) -> dict[str, Any]:
     return (container.get("state") or {}).get("terminated") or {}
-
-
-def _running(container: Object) -> bool:
-    return "running" in (container.get("state") or {})
 
 
 def _started(container: Object) -> bool:

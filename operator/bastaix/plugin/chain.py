@@ -5,7 +5,6 @@ which of all that decides is said elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from bastaix.api import conditions, names, reasons
 from bastaix.api.reasons import Finding
@@ -159,18 +158,17 @@ def _pods(around: Around, found: Sequence[Object]) -> tuple[Node, ...]:
     def name(pod: Object) -> str:
         return str(pod["metadata"]["name"])
 
-    at = around.at
-    return tuple(Node(_called(POD, each), *_of_pod(each, at)) for each in sorted(found, key=name))
+    return tuple(Node(_called(POD, each), *_of_pod(each)) for each in sorted(found, key=name))
 
 
-def _of_pod(pod: Object, at: datetime | None) -> tuple[str, Mark]:
+def _of_pod(pod: Object) -> tuple[str, Mark]:
     status = pod.get("status") or {}
     role = labels(pod).get(names.RAY_NODE_TYPE_LABEL)
     start = f"{role}, " if role else ""
     if "deletionTimestamp" in pod["metadata"]:
         return f"{start}is being removed", ""
     again = _restarts(status)
-    finding = pods.hindrance(pod, at)
+    finding = pods.hindrance(pod)
     if finding is not None:
         # it begins with the name, for those who see it alone
         said = finding.message.removeprefix(f"{start.strip(', ')} {_called(POD, pod)}".strip())

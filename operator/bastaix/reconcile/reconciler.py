@@ -23,6 +23,7 @@ from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
 from bastaix.reconcile.drift import Manifest, owned
+from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
@@ -72,6 +73,7 @@ class Reconciler:
         self._now = now
         self._image = image
         self._mounts = Mounts(cluster, now)
+        self._endings = Endings(now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
         self._started: dict[Name, str] = {}
 
@@ -83,6 +85,7 @@ class Reconciler:
             self._tally.gone(name)
             self._refused.pop(name, None)
             self._mounts.forget(name)
+            self._endings.forget(name)
             self._started.pop(name, None)
             return None
         try:
@@ -208,7 +211,7 @@ class Reconciler:
             at=self._now(),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
-        seen = await self._mounts.told(name, seen)
+        seen = await self._mounts.told(name, self._endings.told(name, seen))
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)

@@ -143,6 +143,8 @@ def _container(
         "env": _env(md),
         "envFrom": list(runtime.env_from),
         "securityContext": CONTAINER_SECURITY,
+        # the Pod is gone a moment after its end, and its log with it
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             *_source_mounts(digest),
             *_model_mounts(md),

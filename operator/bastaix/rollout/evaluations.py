@@ -167,7 +167,7 @@ def _waits(job: Object, attempts: int, now: datetime) -> float | None:
 def _does(job: Object, observed: Observed) -> str:
     """What it waits for, or that it is at work."""
     pods = evaluate.pods_of(job, observed.pods)
-    found = next(filter(None, (hindrance(each, observed.at) for each in pods)), None)
+    found = next(filter(None, (hindrance(each) for each in pods)), None)
     return f"asks revision {_evaluated(job)}" if found is None else f"waits: {found.message}"
 
 

@@ -43,13 +43,9 @@ NO_SECRET = container(
 )
 CREATING = container(waiting={"reason": "ContainerCreating"})
 INITIALIZING = container(waiting={"reason": "PodInitializing"})
-CRASHING = container(
-    waiting={
-        "reason": "CrashLoopBackOff",
-        "message": "back-off 20s restarting failed container=ray",
-    }
+CRASHED = container(
+    terminated={"exitCode": 127, "reason": "Error", "message": "starting\nexec: ray: not found"}
 )
-CRASHING |= {"restartCount": 2, "lastState": {"terminated": {"exitCode": 127, "reason": "Error"}}}
 NO_CLAIM = [{**NO_NODE[0], "message": 'persistentvolumeclaim "models" not found'}]
 KILLED = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
 UNPLACED = (
@@ -208,20 +204,20 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "head Pod p-head ended: low on disk",
     ),
     (
-        "the head's container ends again and again",
-        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[CRASHING]),), **UP),
-        reasons.CRASH_LOOPING,
-        "container ray, has ended 3 times, the last time with exit code 127: Error",
-    ),
-    (
-        "the head's container ends again and again, for its memory",
+        "the worker has no place while the head starts",
         scene(
             rayservice=rayservice(),
-            pods=(pod("head", containerStatuses=[{**CRASHING, "lastState": KILLED["state"]}]),),
+            pods=(running("head"), pod("worker", conditions=NO_NODE)),
             **UP,
         ),
-        reasons.OUT_OF_MEMORY,
-        "was killed for its memory",
+        reasons.UNSCHEDULABLE,
+        "worker Pod p-worker",
+    ),
+    (
+        "the head's container has ended of its own accord",
+        scene(rayservice=rayservice(), pods=(pod("head", containerStatuses=[CRASHED]),), **UP),
+        reasons.POD_FAILED,
+        "container ray, ended with exit code 127: exec: ray: not found",
     ),
     (
         "the head's claim is not there",

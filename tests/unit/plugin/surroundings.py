@@ -32,10 +32,9 @@ def running(hash: str) -> dict[Kind, list[Any]]:
 
 
 def broken(hash: str) -> dict[Kind, list[Any]]:
-    """Its app is refused by Ray Serve for a module, and its worker is killed again and again."""
+    """Its app is refused by Ray Serve for a module, and its worker was killed for its memory."""
     ended = {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-01-02T11:58:00Z"}
-    waiting = container(waiting={"reason": "CrashLoopBackOff", "message": "back-off 40s"})
-    state = {**waiting, "restartCount": 3, "lastState": {"terminated": ended}}
+    state = {**container(terminated=ended), "restartCount": 3, "lastState": {"terminated": ended}}
     worker = pod("worker", f"smollm2-{hash}-worker", hash, containerStatuses=[state])
     head = ready("head", f"smollm2-{hash}-head", hash)
     return of(hash, app("DEPLOY_FAILED", TRACEBACK), head, worker)

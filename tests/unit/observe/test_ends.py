@@ -1,0 +1,98 @@
+"""Pods of Ray that end are replaced: what counts as an end, and what several of them mean."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bastaix.api import reasons
+from bastaix.observe.diagnose import diagnose
+from bastaix.observe.ends import LOOP, SOON, end
+from bastaix.observe.observed import End, Observed
+from tests.unit.observe.scenes import HASH, UP, pod, rayservice, ready, running, scene
+
+AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def stamp(seconds: float) -> str:
+    return (AT + timedelta(seconds=seconds)).isoformat()
+
+
+def crashed(role: str = "head", name: str = "one", **state: Any) -> dict[str, Any]:
+    """Half a minute ago."""
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": stamp(-30), **state}
+    found = {"name": f"ray-{role}", "image": "ray:1", "state": {"terminated": ended}}
+    made = pod(role, name, phase="Failed", containerStatuses=[found])
+    made["metadata"]["uid"] = f"uid-of-{name}"
+    return made
+
+
+def deleted(body: dict[str, Any], at: float) -> dict[str, Any]:
+    """Told to go then, with half a minute to do so."""
+    metadata = {**body["metadata"], "deletionTimestamp": stamp(at + 30)}
+    return {**body, "metadata": {**metadata, "deletionGracePeriodSeconds": 30}}
+
+
+def ends(count: int, ago: timedelta = timedelta(0), **state: Any) -> tuple[End, ...]:
+    found = (end(crashed(name=f"p-{n}", **state), AT - ago) for n in range(count))
+    return tuple(each for each in found if each is not None)
+
+
+def starting(told: tuple[End, ...]) -> Observed:
+    """Another head has been made."""
+    return scene(rayservice=rayservice(), pods=(pod("head"),), ends=told, at=AT, **UP)
+
+
+def test_a_pod_that_was_told_to_go_before_it_ended_has_not_failed() -> None:
+    assert end(crashed(), AT) is not None
+    assert end(deleted(crashed(), at=-29), AT) is not None
+    assert end(deleted(crashed(), at=-31), AT) is None
+
+
+@pytest.mark.parametrize(
+    "living",
+    [ready("head"), running("worker"), pod("head")],
+    ids=["ready", "running", "pending"],
+)
+def test_what_runs_has_not_ended(living: dict[str, Any]) -> None:
+    assert end(living, AT) is None
+
+
+def test_the_end_of_a_job_is_none_of_a_ray_cluster() -> None:
+    job = crashed()
+    del job["metadata"]["labels"]["ray.io/node-type"]
+    assert end(job, AT) is None
+
+
+def test_an_end_is_told_until_the_next_pod_is_ready() -> None:
+    told = ends(1, message="exec: ray: not found")
+    found = diagnose(starting(told), HASH)
+    assert found.reason == reasons.POD_FAILED
+    assert "ended with exit code 1: exec: ray: not found" in found.message
+    up = scene(rayservice=rayservice(), pods=(ready("head"),), ends=told, at=AT, **UP)
+    assert diagnose(up, HASH).reason == reasons.STARTING_RAY
+
+
+def test_several_ends_soon_after_one_another_are_a_loop() -> None:
+    assert diagnose(starting(ends(LOOP - 1)), HASH).reason == reasons.POD_FAILED
+    found = diagnose(starting(ends(LOOP)), HASH)
+    assert found.reason == reasons.CRASH_LOOPING
+    assert found.message.startswith("3 head Pods have ended one after another, the last: ")
+    assert found.object == "Pod/p-2"
+
+
+def test_ends_of_long_ago_say_nothing() -> None:
+    assert diagnose(starting(ends(LOOP, ago=SOON)), HASH).reason == reasons.PULLING_IMAGE
+
+
+def test_a_loop_for_want_of_memory_keeps_its_name() -> None:
+    told = ends(LOOP, reason="OOMKilled", exitCode=137)
+    assert diagnose(starting(told), HASH).reason == reasons.OUT_OF_MEMORY
+
+
+def test_ends_of_another_revision_or_role_are_not_told_of_this_one() -> None:
+    other = diagnose(starting(ends(LOOP)), "00000000")
+    assert other.reason.heals == "itself"
+    workers = tuple(each for each in (end(crashed("worker", "w"), AT),) if each is not None)
+    seen = scene(rayservice=rayservice(), pods=(ready("head"),), ends=workers, at=AT, **UP)
+    assert diagnose(seen, HASH).reason == reasons.POD_FAILED
