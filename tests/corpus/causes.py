@@ -53,9 +53,9 @@ CODE: Final = (
         lines="from fastapi import NobodyHasThis",
     ),
     Cause(
-        name="relative-import",
+        name="own-name-missing",
         reason="ImportFailed",
-        lines="from .answers import Answer",
+        lines="from answers import NobodyHasThis",
     ),
     Cause(
         name="error-while-imported",

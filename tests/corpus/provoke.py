@@ -20,6 +20,8 @@ from tests.e2e.variants import Commit
 KINDS = ("modeldeployments", "rayservices", "rayclusters", "pods", "events")
 LOOK_SECONDS = 0.2
 LONGEST_SECONDS = 300.0
+STALLED_SECONDS = 20.0
+"""So long after it has stalled by another name, nothing will change any more."""
 NAME = "broken"
 
 
@@ -93,6 +95,8 @@ def watched(cause: Cause, deployed: Deployed) -> Seen:
         ready = steps.conditions(deployment).get("Ready", {})
         seen.reason, seen.message = ready.get("reason", ""), ready.get("message", "")
         seen.objects = objects
+        if steps.conditions(deployment).get("Stalled", {}).get("status") == "True":
+            end = min(end, now + STALLED_SECONDS)
         if seen.evidence_at is None and cause.evidence and cause.evidence in json.dumps(objects):
             seen.evidence_at = now
         if seen.reason == cause.reason:
