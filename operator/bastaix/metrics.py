@@ -17,6 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from bastaix.api import reasons
 from bastaix.reconcile.index import Name
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -106,6 +107,12 @@ class Metrics(QueueMetrics):
             registry=self._registry,
             buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600),
         )
+        self._unknown = Counter(
+            "bastaix_unknown_causes_total",
+            "Times that something broke and no more was known of the cause than this reason.",
+            ["reason"],
+            registry=self._registry,
+        )
         self._last: dict[Name, tuple[str, str]] = {}
         self._counts: TallyCounter[tuple[str, str]] = TallyCounter()
 
@@ -113,6 +120,9 @@ class Metrics(QueueMetrics):
         now = (str(ready).lower(), reason)
         if self._last.get(name) == now:
             return
+        # what is seen first has been counted by whoever saw it happen
+        if name in self._last and not reasons.BY_NAME[reason].is_known:
+            self._unknown.labels(reason).inc()
         self.gone(name)
         self._last[name] = now
         self._counts[now] += 1

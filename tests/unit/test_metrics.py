@@ -45,6 +45,17 @@ def test_a_modeldeployment_counts_once_and_where_it_stands() -> None:
     assert lines(metrics, start) == []
 
 
+def test_what_breaks_for_an_unknown_cause_is_counted_each_time_it_was_seen_to_happen() -> None:
+    metrics = Metrics()
+    one = ("demo", "one")
+    metrics.standing(one, False, "ServeFailed")
+    assert lines(metrics, "bastaix_unknown_causes_total{") == [], "before this operator"
+    for reason in ("LoadingModel", "ServeFailed", "ServeFailed", "LoadingModel", "ImportFailed"):
+        metrics.standing(one, False, reason)
+    told = 'bastaix_unknown_causes_total{reason="ServeFailed"} 1.0'
+    assert lines(metrics, "bastaix_unknown_causes_total{") == [told]
+
+
 def test_the_source_controller_has_its_own_series_and_not_the_operators() -> None:
     metrics = SourceMetrics()
     metrics.watch_depth(lambda: 1)

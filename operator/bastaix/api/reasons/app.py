@@ -121,6 +121,7 @@ ENGINE_INIT_FAILED: Final = Reason(
     "The engine did not start; its own process said why in the log.",
     "Read `kubectl logs` of the worker Pod from the first error on.",
     "never",
+    is_known=False,
 )
 CONSTRUCTOR_FAILED: Final = Reason(
     "ConstructorFailed",
@@ -159,4 +160,5 @@ SERVE_FAILED: Final = Reason(
     "Ray Serve gave the app up, for a cause that is not known here; the message is its last line.",
     "Correct the code, the arguments or the source, then change the spec.",
     "never",
+    is_known=False,
 )

@@ -68,6 +68,7 @@ POD_REFUSED: Final = Reason(
     "Kubernetes does not let KubeRay make a Pod.",
     "Allow the Pod, as the message says.",
     "outside",
+    is_known=False,
 )
 UNSCHEDULABLE: Final = Reason(
     "Unschedulable",
@@ -163,4 +164,5 @@ POD_FAILED: Final = Reason(
     "A container cannot start, or ends again and again.",
     "Read `kubectl logs --previous` and the Events of the Pod that the message names.",
     "outside",
+    is_known=False,
 )

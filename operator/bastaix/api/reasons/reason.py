@@ -18,6 +18,9 @@ class Reason:
     is_wanted: bool = False
     """Somebody has asked for it: nothing is wrong, and nothing is waited for but a word."""
 
+    is_known: bool = True
+    """Else it says only that something broke: whatever is told with it is a cause to learn."""
+
     @property
     def severity(self) -> Severity:
         if self.is_wanted:
