@@ -34,5 +34,7 @@ class Cause:
     """It was right until then."""
     is_told_by_objects: bool = True
     """Else by the answer of the app, of which no recording is made."""
+    ends: int = 0
+    """So many Pods must have been seen to end: each is gone a moment later."""
     heal: Act | None = None
     """From outside. Also done after it all, so twice is as good as once."""

@@ -5,6 +5,7 @@ What cannot be provoked here, and what its texts were written from, stands in `e
 
 from typing import Any, Final
 
+from bastaix.observe.ends import LOOP
 from tests.corpus import acts
 from tests.corpus.cause import VLLM, Cause
 
@@ -162,6 +163,7 @@ PODS: Final = (
         name="image-without-ray",
         reason="CrashLooping",
         evidence='"exitCode": 127',
+        ends=LOOP,
         spec={"runtime": {"image": "${operator}"}},
     ),
     Cause(
@@ -203,12 +205,14 @@ PODS: Final = (
         name="head-killed-for-memory",
         reason="OutOfMemory",
         evidence="OOMKilled",
+        ends=1,
         spec={"runtime": {"head": {"resources": {"cpu": "100m", "memory": "150Mi"}}}},
     ),
     Cause(
         name="disk-of-pod-full",
         reason="Evicted",
         evidence='"Evicted"',
+        ends=1,
         spec=_volume({"emptyDir": {"sizeLimit": "1Mi"}}),
         edits={
             "app.py": (

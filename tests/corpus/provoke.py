@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from bastaix.observe import ends
 from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
@@ -31,6 +33,8 @@ class Seen:
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By kind, when it was named, or else when it was given up."""
+    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Pods as they were when they had ended, by uid."""
     evidence_at: float | None = None
     named_at: float | None = None
     reason: str = ""
@@ -89,21 +93,26 @@ def watched(cause: Cause, deployed: Deployed) -> Seen:
     """Until the operator has named it, or too long."""
     seen = Seen()
     end = time.monotonic() + LONGEST_SECONDS
-    while seen.named_at is None and time.monotonic() < end:
+    while not _is_done(cause, seen) and time.monotonic() < end:
         now, objects = time.monotonic(), snapshot(deployed.namespace)
         (deployment,) = objects.pop("modeldeployments")
         ready = steps.conditions(deployment).get("Ready", {})
         seen.reason, seen.message = ready.get("reason", ""), ready.get("message", "")
         seen.objects = objects
+        at = datetime.now(UTC)
+        seen.ended |= {pod["metadata"]["uid"]: pod for pod in objects["pods"] if ends.end(pod, at)}
         if steps.conditions(deployment).get("Stalled", {}).get("status") == "True":
             end = min(end, now + STALLED_SECONDS)
         if seen.evidence_at is None and cause.evidence and cause.evidence in json.dumps(objects):
             seen.evidence_at = now
-        if seen.reason == cause.reason:
+        if seen.reason == cause.reason and seen.named_at is None:
             seen.named_at = now
-        else:
-            time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
     return seen
+
+
+def _is_done(cause: Cause, seen: Seen) -> bool:
+    return seen.named_at is not None and len(seen.ended) >= cause.ends
 
 
 def snapshot(namespace: str) -> dict[str, list[dict[str, Any]]]:

@@ -63,11 +63,14 @@ def observed(made: Provoker, cause: Cause) -> Seen:
 
 def write(cause: Cause, seen: Seen) -> None:
     FOLDER.mkdir(exist_ok=True)
+    living = {pod["metadata"]["uid"] for pod in seen.objects["pods"]}
+    told = [each for each in seen.objects["events"] if each["involvedObject"].get("uid") in living]
+    objects = seen.objects | {"ended": [*seen.ended.values()], "events": told}
     record = {
         "cause": cause.name,
         "expected": cause.reason,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "objects": {kind: [_trimmed(each) for each in them] for kind, them in seen.objects.items()},
+        "objects": {kind: [_trimmed(each) for each in them] for kind, them in objects.items()},
     }
     path = FOLDER / f"{cause.name}.yaml"
     path.write_text(yaml.safe_dump(record, sort_keys=False, width=100, allow_unicode=True))
@@ -81,7 +84,7 @@ def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
         kept = ("involvedObject", "reason", "message", "type", "count", "lastTimestamp")
         return trimmed | {key: obj[key] for key in kept if key in obj}
     spec = obj.get("spec", {})
-    trimmed["status"] = obj.get("status", {})
+    trimmed["status"] = _without(obj.get("status", {}), "volumeMounts")
     if obj["kind"] == "RayService":
         trimmed["spec"] = {"serveConfigV2": spec.get("serveConfigV2", "")}
     elif obj["kind"] == "RayCluster":
@@ -90,6 +93,12 @@ def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
         containers = [{key: each[key] for key in ("name", "image")} for each in spec["containers"]]
         trimmed["spec"] = {"containers": containers}
     return trimmed
+
+
+def _without(value: Any, needless: str) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(each, needless) for k, each in value.items() if k != needless}
+    return [_without(each, needless) for each in value] if isinstance(value, list) else value
 
 
 def _group(group: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ _NAME: Final = re.compile(
 )
 _OF_THE_APP: Final = "/working_dir_files/"
 """In the path of each of its modules, where Ray has unpacked it."""
+_PLACE: Final = re.compile(r"/working_dir_files/[^/\"]+/([^\"]+)\", line (\d+)")
+_WHILE_IMPORTED: Final = re.compile(r", in import_(module_and_)?attr$")
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,20 @@ def cause(text: str, import_path: str) -> Finding:
     if found is not None:
         return found
     later = _first(lines, _LATER)
-    last = shortened(lines[-1]) if lines else "the app failed, without a word why"
-    if later is None:
-        return Finding(reasons.SERVE_FAILED, last)
-    if later.reason == reasons.CONSTRUCTOR_FAILED:
-        return Finding(later.reason, last)
-    return later
+    if later is not None and later.reason != reasons.CONSTRUCTOR_FAILED:
+        return later
+    if later is None and any(map(_WHILE_IMPORTED.search, lines)):
+        return Finding(reasons.IMPORT_FAILED, _last(lines))
+    return Finding(reasons.SERVE_FAILED if later is None else later.reason, _last(lines))
+
+
+def _last(lines: list[str]) -> str:
+    """The error, and where in the app it was raised."""
+    if not lines:
+        return "the app failed, without a word why"
+    places = [match for match in map(_PLACE.search, lines) if match is not None]
+    place = f"{places[-1][1]} line {places[-1][2]}: " if places else ""
+    return shortened(f"{place}{lines[-1]}")
 
 
 def _first(lines: list[str], signs: tuple[_Sign, ...]) -> Finding | None:

@@ -29,6 +29,25 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "attempted relative import",
     ),
     (
+        "an error of any kind while the module is read",
+        DEPLOYING
+        + '  File "/x/ray/_common/utils.py", line 113, in import_attr\n'
+        + '  File "/r/working_dir_files/file_1/app.py", line 7, in <module>\n'
+        + "KeyError: 'MODEL_ID'\n",
+        reasons.IMPORT_FAILED,
+        "app.py line 7: KeyError: 'MODEL_ID'",
+    ),
+    (
+        "an error in the constructor, in a module below",
+        CONSTRUCTOR
+        + '  File "/r/working_dir_files/file_1/app.py", line 7, in __init__\n'
+        + '  File "/r/working_dir_files/file_1/models/load.py", line 30, in load\n'
+        + '  File "/opt/venv/lib/torch/serialization.py", line 1, in load\n'
+        + "RuntimeError: the weights are torn\n",
+        reasons.CONSTRUCTOR_FAILED,
+        "models/load.py line 30: RuntimeError: the weights are torn",
+    ),
+    (
         "a package that the image lacks",
         DEPLOYING + "ModuleNotFoundError: No module named 'langchain'\n",
         reasons.DEPENDENCY_MISSING,
