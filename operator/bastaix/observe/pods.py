@@ -119,8 +119,9 @@ def _broken(pod: Object) -> Finding | None:
 def _ended(pod: Object) -> Finding | None:
     """All of it, or a container of its own accord: KubeRay takes that for the end of the Pod."""
     status = pod.get("status") or {}
-    failed = (each for each in _containers(pod) if _terminated(each).get("exitCode"))
-    container = next(failed, None)
+    failed = [each for each in _containers(pod) if _terminated(each).get("exitCode")]
+    # what tells why comes before what ended beside it
+    container = max(failed, key=lambda each: "message" in _terminated(each), default=None)
     if container is None and status.get("phase") != "Failed":
         return None
     known = {"Evicted": reasons.EVICTED, "NodeLost": reasons.NODE_LOST}

@@ -73,6 +73,18 @@ def test_an_end_is_told_until_the_next_pod_is_ready() -> None:
     assert diagnose(up, HASH).reason == reasons.STARTING_RAY
 
 
+def test_of_two_containers_that_ended_the_one_that_says_why_is_told() -> None:
+    both = crashed(message="exec: ray: not found")
+    beside = {"terminated": {"exitCode": 127, "reason": "Error"}}
+    first = {"name": "autoscaler", "image": "ray:1", "state": beside}
+    both["status"]["containerStatuses"].insert(0, first)
+    found = end(both, AT)
+    assert found is not None
+    assert (
+        "container ray-head, ended with exit code 1: exec: ray: not found" in found.finding.message
+    )
+
+
 def test_several_ends_soon_after_one_another_are_a_loop() -> None:
     assert diagnose(starting(ends(LOOP - 1)), HASH).reason == reasons.POD_FAILED
     found = diagnose(starting(ends(LOOP)), HASH)

@@ -145,7 +145,7 @@ OUT_OF_MEMORY: Final = Reason(
 CRASH_LOOPING: Final = Reason(
     "CrashLooping",
     "A container ends again and again: three times at least, soon after it was started.",
-    "Read `kubectl logs --previous` of the Pod that the message names.",
+    "The message is the last line of its log; `kubectl logs -f` of the next Pod shows all of it.",
     "outside",
     causes=(
         "An image without Ray or with another version of it; a wrong entry point; an init "
@@ -155,14 +155,14 @@ CRASH_LOOPING: Final = Reason(
 HEAD_LOST: Final = Reason(
     "HeadLost",
     "The head Pod of the Ray cluster ended; KubeRay makes it anew, and all actors with it.",
-    "Read `kubectl logs --previous` and the Events of the head Pod, if it happens again.",
+    "If it happens again, read the log of the head Pod as it is written: `kubectl logs -f`.",
     "itself",
     causes="Too little memory for the head; a node that was drained.",
 )
 POD_FAILED: Final = Reason(
     "PodFailed",
     "A container cannot start, or ends again and again.",
-    "Read `kubectl logs --previous` and the Events of the Pod that the message names.",
+    "Read the Events of the Pod that the message names, and the log of the one that follows it.",
     "outside",
     is_known=False,
 )
