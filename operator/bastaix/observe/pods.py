@@ -26,8 +26,8 @@ _PREPARED: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 _OF_VOLUMES: Final = re.compile(
     r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
 )
-# KubeRay puts the reason before the message, without a space
-_PREFIX: Final = re.compile(r"^FailedCreate(Head|Worker)Pod(?=\S)")
+# KubeRay puts the reason before the message, on a line of its own
+_PREFIX: Final = re.compile(r"^FailedCreate(Head|Worker)Pod\s*")
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
 
 
