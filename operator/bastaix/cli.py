@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO
+from typing import Any, TextIO
 
 import click
 
-from bastaix.local.options import local_options
+from bastaix.local.verbs import UnusableInput, reprex, run
 from bastaix.settings import BadSetting, read, read_source
 
 
@@ -133,92 +133,12 @@ def check(file: TextIO, **given: Any) -> None:
     try:
         passes = asyncio.run(checking.run(checking.given(file, os.environ, **given), click.echo))
     except (Unusable, BadSetting) as error:
-        raise _Unusable(str(error)) from error
+        raise UnusableInput(str(error)) from error
     sys.exit(0 if passes else 1)
 
 
-@main.command()
-@local_options
-def reprex(file: TextIO, **given: Any) -> None:
-    """Run the ModelDeployment in FILE.yaml step by step in a Ray of its own, without Kubernetes.
-
-    \b
-      fetch          the source, or a working tree in its place
-      unpack         it, and make the artifact that the cluster would hold
-      import         app.importPath, with nothing but the artifact on the path
-      build          the app, with the arguments that the cluster would give
-      deploy         it to Ray Serve, by the configuration that the cluster would get
-      first answer   to app.check
-
-    It stops at the first step that fails, and says the reason and the hint that the cluster would
-    give, and the shortest command that shows the same without Bastaix.
-
-    \b
-      bastaix reprex model.yaml --offline .                    before the push
-      bastaix reprex model.yaml --volume models=/data/models   weights of pvc://models/…
-      HF_TOKEN=… bastaix reprex model.yaml                     in place of the Secret's key
-      bastaix reprex model.yaml --python ~/ray/bin/python      another Python has Ray
-
-    THE CODE OF THE SOURCE RUNS HERE, AS YOU: not in a sandbox, and not in a container. It sees of
-    your environment only what a program needs to run, and runtime.env. A GPU is not used.
-
-    Exit code 0: everything works; 1: a step failed, the last line is its reason; 2: FILE or an
-    option cannot be used, or there is no Ray.
-    """
-    _locally("reprex", file, **given)
-
-
-@main.command()
-@local_options
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65_535),
-    default=8000,
-    show_default=True,
-    help="Where it serves, on 127.0.0.1.",
-)
-def run(file: TextIO, **given: Any) -> None:
-    """Serve the ModelDeployment in FILE.yaml from a Ray of its own, without Kubernetes.
-
-    \b
-      bastaix run model.yaml --offline .
-      bastaix run model.yaml --volume models=/data/models --port 8001
-      curl localhost:8000/v1/models
-
-    The code, arguments and environment are those that the cluster would use; there is one
-    replica, on CPU. Ctrl-C ends it, and leaves nothing running. If it fails, `bastaix reprex`
-    with the same options says at which step.
-
-    THE CODE OF THE SOURCE RUNS HERE, AS YOU: not in a sandbox, and not in a container.
-
-    Exit code 0: it was stopped; 1: it could not serve, or no longer could; 2: FILE or an option
-    cannot be used, or there is no Ray.
-    """
-    _locally("run", file, **given)
-
-
-def _locally(command: Literal["reprex", "run"], file: TextIO, **given: Any) -> None:
-    from bastaix import check as checking
-    from bastaix.local import command as local
-    from bastaix.schema.documents import Unusable
-
-    own = {key: given.pop(key, None) for key in ("name", "python", "port")}
-    seconds, volumes = given.pop("timeout"), given.pop("volume")
-    try:
-        asked = local.Asked(
-            given=checking.given(file, os.environ, **given),
-            local=os.environ,
-            volumes=local.volumes(volumes),
-            seconds=seconds,
-            **own,
-        )
-        work = local.run if command == "run" else local.reprex
-        works = asyncio.run(work(asked, click.echo))
-    except (Unusable, BadSetting) as error:
-        raise _Unusable(str(error)) from error
-    except asyncio.CancelledError:
-        sys.exit(_INTERRUPTED)
-    sys.exit(0 if works else 1)
+main.add_command(reprex)
+main.add_command(run)
 
 
 @main.command("eval")
@@ -307,15 +227,8 @@ def evaluate(**given: Any) -> None:
     try:
         chosen = options(**given)
     except Unusable as error:
-        raise _Unusable(str(error)) from error
+        raise UnusableInput(str(error)) from error
     sys.exit(command.main(chosen, click.echo, partial(click.echo, err=True)))
-
-
-_INTERRUPTED: Final = 130
-
-
-class _Unusable(click.ClickException):
-    exit_code = 2
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """`bastaix reprex` and `bastaix run`: the order of the steps, and what is said at the end.
 
-What a step does stands elsewhere. The one kind of input is a file. Another kind, such as a bundle
-that was taken from a cluster, has to become an `Asked`: its text and its archive are all there is.
+What a step does stands elsewhere, and so does where the ModelDeployment is written (`inputs`).
 """
 
 import asyncio

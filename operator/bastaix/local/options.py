@@ -11,7 +11,7 @@ def local_options(command: Callable[..., None]) -> Callable[..., None]:
     folder = click.Path(exists=True, file_okay=False, path_type=Path)
     archive = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = (
-        click.argument("file", type=click.File(encoding="utf-8")),
+        click.argument("file", metavar="MODELDEPLOYMENT"),
         click.option(
             "--offline", metavar="DIR", type=folder, help="Run this working tree; no download."
         ),
@@ -29,7 +29,7 @@ def local_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="Where the files of the claim in spec.model.source are here.",
         ),
-        click.option("--name", help="Which ModelDeployment, if FILE.yaml holds several."),
+        click.option("--name", help="Which ModelDeployment, if a file holds several."),
         click.option(
             "--timeout",
             type=click.FloatRange(1, 86_400),
