@@ -217,7 +217,8 @@ PODS: Final = (
         edits={
             "app.py": (
                 '        settings.crash_in("constructor")',
-                '        open("/data/weights", "wb").write(bytes(64 << 20))',
+                '        open("/data/weights", "wb").write(bytes(64 << 20))\n'
+                "        time.sleep(600)",
             )
         },
     ),

@@ -22,6 +22,8 @@ _NAME: Final = re.compile(
 _OF_THE_APP: Final = "/working_dir_files/"
 """In the path of each of its modules, where Ray has unpacked it."""
 _PLACE: Final = re.compile(r"/working_dir_files/[^/\"]+/([^\"]+)\", line (\d+)")
+# Ray's errors carry the id of an actor, which nobody can read
+_BYTES: Final = re.compile(r", b'(?:\\.|[^'])*'")
 _WHILE_IMPORTED: Final = re.compile(r", in import_(module_and_)?attr$")
 
 
@@ -102,7 +104,7 @@ _LATER: Final = (
 
 def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
-    lines = [line for line in cleaned(text) if line]
+    lines = [line for line in cleaned(_BYTES.sub("", text)) if line]
     found = _first(lines, _SIGNS) or _of_imports(lines, import_path) or _of_runtime_env(lines)
     if found is not None:
         return found

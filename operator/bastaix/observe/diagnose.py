@@ -178,15 +178,18 @@ def _serve_unhealthy(view: _View) -> Finding | None:
 
 
 def _worker_hindered(view: _View) -> Finding | None:
-    if not view.observed.pods_of(view.revision, "worker"):
-        waiting = Finding(reasons.STARTING_RAY, "waiting for KubeRay to create a worker Pod")
-        return _wrong(view, "worker", []) or waiting
-    workers = _idle_workers(view)
-    if not workers:
+    workers = view.observed.pods_of(view.revision, "worker")
+    if any(is_ready(worker) for worker in workers):
         return None
-    message = f"waiting for worker Pod {workers[0]['metadata']['name']} to start"
-    waiting = Finding(reasons.STARTING_RAY, message)
-    return _wrong(view, "worker", workers) or _underway(view, workers) or waiting
+    idle = _idle_workers(view)
+    # one that runs and is not ready may well go the way of those before it
+    wrong = _wrong(view, "worker", idle)
+    if wrong is not None or (workers and not idle):
+        return wrong
+    message = "waiting for KubeRay to create a worker Pod"
+    if idle:
+        message = f"waiting for worker Pod {idle[0]['metadata']['name']} to start"
+    return _underway(view, idle) or Finding(reasons.STARTING_RAY, message)
 
 
 def _app_unknown(view: _View) -> Finding | None:

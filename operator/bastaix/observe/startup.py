@@ -9,7 +9,7 @@ add up to the time from the apply to the first answer:
 | schedule     | the head and a worker have their nodes                                       |
 | image        | the first container of each runs: pulled, and the volumes are mounted        |
 | ray          | the head is ready, and a worker's own container runs                         |
-| engine       | a worker is ready, which it is once Ray Serve has a replica in it            |
+| engine       | a Pod answers for Ray Serve, which one does once there is a replica          |
 | first answer | the check was answered right                                                 |
 
 `engine` holds the loading of the weights: what reads them and what then compiles and warms up is
@@ -220,8 +220,19 @@ def _marks(observed: Observed, revision: str, made: datetime) -> dict[str, datet
         "ray": _last(
             _first(head_ready), _first(_started(each, "containerStatuses") for each in workers)
         ),
-        "engine": _first(_became(each, "Ready") for each in workers if _serves(each)),
+        "engine": _first(
+            [
+                *(_became(each, "Ready") for each in workers if _serves(each)),
+                _serving(observed, revision, made),
+            ]
+        ),
     }
+
+
+def _serving(observed: Observed, revision: str, made: datetime) -> datetime | None:
+    """When KubeRay first found an endpoint: the head's proxy may be faster than a worker's."""
+    since = _became(observed.rayservice_of(revision) or {}, "Ready")
+    return since if since is not None and since >= made else None
 
 
 def _first_answer(

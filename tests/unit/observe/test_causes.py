@@ -187,3 +187,10 @@ def test_a_module_of_the_app_below_another_is_its_own() -> None:
     text = DEPLOYING + "ModuleNotFoundError: No module named 'serving.rules'"
     assert cause(text, "serving.app:build").reason == reasons.IMPORT_FAILED
     assert cause(text, "app:build").reason == reasons.DEPENDENCY_MISSING
+
+
+def test_the_id_of_an_actor_is_no_evidence() -> None:
+    lost = r"ActorUnavailableError('Socket closed', b'\x06\xe2\'m\x9b')"
+    assert (
+        cause(CONSTRUCTOR + lost, IMPORT_PATH).message == "ActorUnavailableError('Socket closed')"
+    )
