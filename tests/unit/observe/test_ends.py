@@ -108,3 +108,14 @@ def test_ends_of_another_revision_or_role_are_not_told_of_this_one() -> None:
     workers = tuple(each for each in (end(crashed("worker", "w"), AT),) if each is not None)
     seen = scene(rayservice=rayservice(), pods=(ready("head"),), ends=workers, at=AT, **UP)
     assert diagnose(seen, HASH).reason == reasons.POD_FAILED
+
+
+def test_a_worker_that_runs_after_others_were_put_out_is_not_taken_for_a_fresh_start() -> None:
+    out = {**crashed("worker", "w")["status"], "reason": "Evicted", "message": "low on disk"}
+    gone = {**crashed("worker", "w"), "status": out}
+    told = tuple(each for each in (end(gone, AT),) if each is not None)
+    loading = {"rayservice": rayservice(), "ends": told, "at": AT}
+    again = scene(**loading, pods=(ready("head"), running("worker")), **UP)
+    assert diagnose(again, HASH).reason == reasons.EVICTED
+    up = scene(**loading, pods=(ready("head"), ready("worker")), **UP)
+    assert diagnose(up, HASH).reason == reasons.STARTING_RAY
