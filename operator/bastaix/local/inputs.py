@@ -30,8 +30,11 @@ TAKEN_OUT: Final = "taken-out-of-the-bundle"
 """The Secret in whose place the user gives a value, as with any other."""
 
 
-def opened(where: str) -> TextIO:
-    """A file, `-`, a bundle, or the name of one in the cluster. Unusable: it is none of these."""
+def opened(where: str, kubeconfig: str | None = None) -> TextIO:
+    """A file, `-`, a bundle, or the name of one in the cluster. Unusable: it is none of these.
+
+    `kubeconfig` is the cluster's; None: where kubectl looks for it.
+    """
     if where == "-":
         return sys.stdin
     path = Path(where)
@@ -42,7 +45,7 @@ def opened(where: str) -> TextIO:
     namespace, slash, name = where.rpartition("/")
     if "/" in namespace or not name or (slash and not namespace):
         raise Unusable(f"{where} is neither a file nor NAMESPACE/NAME of a {names.KIND}")
-    return _named(where, asyncio.run(_read(namespace or None, name)))
+    return _named(where, asyncio.run(_read(namespace or None, name, kubeconfig)))
 
 
 def _of_bundle(path: Path) -> TextIO:
@@ -65,9 +68,9 @@ def _of_bundle(path: Path) -> TextIO:
     return _named(str(path), _with_references(body))
 
 
-async def _read(namespace: str | None, name: str) -> dict[str, Any]:
+async def _read(namespace: str | None, name: str, kubeconfig: str | None) -> dict[str, Any]:
     try:
-        client, here = await Client.login_as_user(AGENT, kubeconfig=None, context=None)
+        client, here = await Client.login_as_user(AGENT, kubeconfig=kubeconfig, context=None)
     except NoCluster as error:
         raise Unusable(f"there is no file {name}, and no cluster to ask: {error}") from error
     namespace = namespace or here
