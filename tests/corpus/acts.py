@@ -120,10 +120,3 @@ def hub(namespace: str) -> None:
     manifest = Template(HUB.read_text()).substitute(images.ensure("operator"))
     kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=manifest)
     kubectl("wait", "pod/hub", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
-
-
-def without_head(namespace: str) -> None:
-    kubectl(
-        *("delete", "pods", "-n", namespace, "-l", "ray.io/node-type=head"),
-        *("--force", "--grace-period=0"),
-    )

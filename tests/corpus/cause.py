@@ -30,8 +30,6 @@ class Cause:
     template: str = ECHO
     before: Act | None = None
     """The ModelDeployment is applied."""
-    once_ready: Act | None = None
-    """It was right until then."""
     is_told_by_objects: bool = True
     """Else by the answer of the app, of which no recording is made."""
     ends: int = 0

@@ -223,12 +223,6 @@ PODS: Final = (
         },
     ),
     Cause(
-        name="head-lost",
-        reason="HeadLost",
-        evidence="",
-        once_ready=acts.without_head,
-    ),
-    Cause(
         name="kuberay-does-nothing",
         reason="KubeRayNotReconciling",
         evidence="",

@@ -11,6 +11,10 @@ NOT_HERE: Final = {
         "needs an engine of several processes; from vllm/distributed/device_communicators"
     ),
     "EngineInitFailed": ("what of the engine is not known by name; from vllm/v1/engine/utils.py"),
+    "HeadLost": (
+        "what serves goes on answering while KubeRay makes the head anew; from the Pods of a "
+        "cluster whose Serve status says that it ran"
+    ),
     "NodeLost": "there is one node; from Kubernetes' pkg/util/node and pkg/controller/podgc",
     "KubeRayAbsent": "the kind cannot go from a cluster in use; tests/api/test_crd_kuberay.py",
     "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",

@@ -64,9 +64,6 @@ class Provoker:
                 cause.before(namespace)
             self._deploy(cause, namespace)
             deployed = Deployed(NAME, namespace, self.progress)
-            if cause.once_ready:
-                deployed.wait_ready()
-                cause.once_ready(namespace)
             yield deployed
         finally:
             if cause.heal:
