@@ -73,6 +73,7 @@ _SIGNS: Final = (
     ),
     _sign(
         reasons.ENGINE_ARGUMENT_UNKNOWN,
+        r"engine_kwargs has no key",  # the serve apps, which look before the engine does
         r"(Async)?EngineArgs\.__init__\(\) got an unexpected keyword argument",
         r"(Async)?EngineArgs.* has no (attribute|field)",
     ),

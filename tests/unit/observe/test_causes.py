@@ -48,6 +48,13 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "models/load.py line 30: RuntimeError: the weights are torn",
     ),
     (
+        "an argument of the engine that the serve app does not find",
+        DEPLOYING + "arguments.WrongArguments: wrong arguments: llm_configs[0].engine_kwargs has"
+        " no key 'max_len': did you mean 'max_model_len'?",
+        reasons.ENGINE_ARGUMENT_UNKNOWN,
+        "did you mean 'max_model_len'?",
+    ),
+    (
         "a package that the image lacks",
         DEPLOYING + "ModuleNotFoundError: No module named 'langchain'\n",
         reasons.DEPENDENCY_MISSING,
