@@ -24,6 +24,7 @@ _OF_THE_APP: Final = "/working_dir_files/"
 _PLACE: Final = re.compile(r"/working_dir_files/[^/\"]+/([^\"]+)\", line (\d+)")
 # Ray's errors carry the id of an actor, which nobody can read
 _BYTES: Final = re.compile(r", b'(?:\\.|[^'])*'")
+_VALIDATION: Final = re.compile(r"\d+ validation errors? for \w+$")
 _WHILE_IMPORTED: Final = re.compile(r", in import_(module_and_)?attr$")
 
 
@@ -128,10 +129,15 @@ def _last(lines: list[str]) -> str:
 
 def _first(lines: list[str], signs: tuple[_Sign, ...]) -> Finding | None:
     for sign in signs:
-        for line in reversed(lines):
-            if sign.pattern.search(line):
-                return Finding(sign.reason, shortened(line))
+        for at in reversed(range(len(lines))):
+            if sign.pattern.search(lines[at]):
+                return Finding(sign.reason, shortened(_with_field(lines, at)))
     return None
+
+
+def _with_field(lines: list[str], at: int) -> str:
+    """pydantic says on the next two lines which field it is, and what is wrong with it."""
+    return ": ".join(lines[at : at + 3] if _VALIDATION.search(lines[at]) else lines[at : at + 1])
 
 
 def _of_imports(lines: list[str], import_path: str) -> Finding | None:

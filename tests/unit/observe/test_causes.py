@@ -55,6 +55,14 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "did you mean 'max_model_len'?",
     ),
     (
+        "a value that pydantic does not take",
+        CONSTRUCTOR + "RuntimeError: Failed to create vLLM engine config: 1 validation error for"
+        " ModelConfig\nmax_model_len\n  Input should be a valid integer [input_value='many']\n"
+        "    For further information visit a page\n",
+        reasons.ARGUMENTS_REJECTED,
+        "for ModelConfig: max_model_len: Input should be a valid integer [input_value='many']",
+    ),
+    (
         "a package that the image lacks",
         DEPLOYING + "ModuleNotFoundError: No module named 'langchain'\n",
         reasons.DEPENDENCY_MISSING,
