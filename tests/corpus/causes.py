@@ -267,7 +267,8 @@ MODELS: Final = (
     ),
     Cause(
         name="context-larger-than-memory",
-        reason="EngineOutOfMemory",
+        # which is all that Serve hands on: why, says the log of the engine's own process alone
+        reason="EngineInitFailed",
         template=VLLM,
         spec=_engine(max_model_len=8192, num_gpu_blocks_override=8),
     ),

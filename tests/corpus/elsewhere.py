@@ -10,7 +10,10 @@ NOT_HERE: Final = {
     "SharedMemoryTooSmall": (
         "needs an engine of several processes; from vllm/distributed/device_communicators"
     ),
-    "EngineInitFailed": ("what of the engine is not known by name; from vllm/v1/engine/utils.py"),
+    "EngineOutOfMemory": (
+        "the processor's memory is not the engine's own to measure; from vllm/v1/core/kv_cache_utils.py "
+        "and vllm/v1/worker"
+    ),
     "HeadLost": (
         "what serves goes on answering while KubeRay makes the head anew; from the Pods of a "
         "cluster whose Serve status says that it ran"
