@@ -11,8 +11,8 @@ NOT_HERE: Final = {
         "needs an engine of several processes; from vllm/distributed/device_communicators"
     ),
     "EngineOutOfMemory": (
-        "the processor's memory is not the engine's own to measure; from vllm/v1/core/kv_cache_utils.py "
-        "and vllm/v1/worker"
+        "on a processor the engine says so in the log of its own process alone; from "
+        "vllm/v1/core/kv_cache_utils.py and vllm/v1/worker"
     ),
     "HeadLost": (
         "what serves goes on answering while KubeRay makes the head anew; from the Pods of a "
