@@ -31,7 +31,7 @@ class Cause:
     before: Act | None = None
     """The ModelDeployment is applied."""
     is_told_by_objects: bool = True
-    """Else by the answer of the app, of which no recording is made."""
+    """Else by the answer of the app, or by a Pod that is gone too soon to be recorded."""
     ends: int = 0
     """So many Pods must have been seen to end: each is gone a moment later."""
     heal: Act | None = None

@@ -212,7 +212,7 @@ PODS: Final = (
         name="disk-of-pod-full",
         reason="Evicted",
         evidence='"Evicted"',
-        ends=1,
+        is_told_by_objects=False,
         spec=_volume({"emptyDir": {"sizeLimit": "1Mi"}}),
         edits={
             "app.py": (
