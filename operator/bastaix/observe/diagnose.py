@@ -210,13 +210,13 @@ def _replica_unplaced(view: _View) -> Finding | None:
 
 
 def _has_no_gpu(view: _View) -> bool:
-    """No worker Pod of it will ever have one."""
+    """No worker Pod of it will ever have one: none asks for a device of any name."""
     cluster = view.observed.raycluster_of(view.revision) or {}
     groups = (cluster.get("spec") or {}).get("workerGroupSpecs") or ()
     specs = [each["template"]["spec"] for each in groups if "template" in each]
     containers = chain.from_iterable(each["containers"] for each in specs)
     limits = [(each.get("resources") or {}).get("limits") or {} for each in containers]
-    return bool(limits) and not any("gpu" in key for limit in limits for key in limit)
+    return bool(limits) and not any("/" in key for limit in limits for key in limit)
 
 
 def _loading(view: _View) -> Finding | None:

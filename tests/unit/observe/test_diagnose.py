@@ -112,6 +112,18 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "create the head Pod",
     ),
     (
+        "a replica asks for a GPU where the workers have a part of one",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayclusters=(
+                with_workers({"limits": {"memory": "2Gi", "nvidia.com/mig-1g.5gb": "1"}}),
+            ),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.SCHEDULING,
+        "GPU",
+    ),
+    (
         "a replica asks for a GPU in a cluster that will never have one",
         scene(
             rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
