@@ -14,6 +14,10 @@ NOT_HERE: Final = {
         "on a processor the engine says so in the log of its own process alone; from "
         "vllm/v1/core/kv_cache_utils.py and vllm/v1/worker"
     ),
+    "HubUnreachable": (
+        "there is no hub, and its stand-in answers; from huggingface_hub/file_download.py and "
+        "_snapshot_download.py"
+    ),
     "HeadLost": (
         "what serves goes on answering while KubeRay makes the head anew; from the Pods of a "
         "cluster whose Serve status says that it ran"

@@ -50,14 +50,18 @@ _SIGNS: Final = (
         r"(401|403) Client Error.*huggingface",
     ),
     _sign(
+        reasons.HUB_UNREACHABLE,
+        r"Please check your (internet )?connection",
+        r"couldn't connect to '",
+    ),
+    _sign(
         reasons.MODEL_NOT_FOUND,
         r"RepositoryNotFoundError",
         r"is not a local folder and is not a valid model identifier",
         r"Repo id must (be in the form|use alphanumeric)",
-        r"LocalEntryNotFoundError",
+        r"outgoing traffic has been disabled",
         r"Invalid repository ID or local directory",
         r"OfflineModeIsEnabled",
-        r"couldn't connect to .https://huggingface",
     ),
     _sign(
         reasons.MODEL_INCOMPATIBLE,

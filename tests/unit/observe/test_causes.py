@@ -63,6 +63,23 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "for ModelConfig: max_model_len: Input should be a valid integer [input_value='many']",
     ),
     (
+        "a hub that does not answer",
+        CONSTRUCTOR + "huggingface_hub.errors.LocalEntryNotFoundError: Got: ConnectTimeout: \nAn"
+        " error happened while trying to locate the files on the Hub, and we cannot find the"
+        " appropriate snapshot folder for the specified revision on the local disk. Please check"
+        " your internet connection and try again.\n",
+        reasons.HUB_UNREACHABLE,
+        "check your internet connection",
+    ),
+    (
+        "a hub that may not be asked",
+        CONSTRUCTOR + "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find the requested"
+        " files in the disk cache and outgoing traffic has been disabled. To enable hf.co look-ups"
+        " and downloads online, set 'local_files_only' to False.\n",
+        reasons.MODEL_NOT_FOUND,
+        "outgoing traffic has been disabled",
+    ),
+    (
         "a package that the image lacks",
         DEPLOYING + "ModuleNotFoundError: No module named 'langchain'\n",
         reasons.DEPENDENCY_MISSING,

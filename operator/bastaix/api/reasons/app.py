@@ -89,6 +89,13 @@ MODEL_ACCESS_DENIED: Final = Reason(
     "outside",
     causes="A gated model; a token of another account, or one that has expired.",
 )
+HUB_UNREACHABLE: Final = Reason(
+    "HubUnreachable",
+    "The model's hub did not answer, and the Pod holds no copy of the model.",
+    "Let the Pods reach the hub, or serve the model from a volume (pvc://) or the image (path://).",
+    "outside",
+    causes="A cluster without a way out; a proxy that runtime.env does not name; a hub that is down.",
+)
 MODEL_INCOMPATIBLE: Final = Reason(
     "ModelIncompatible",
     "The engine of the image cannot run this model.",
