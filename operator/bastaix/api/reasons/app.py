@@ -94,7 +94,7 @@ HUB_UNREACHABLE: Final = Reason(
     "The model's hub did not answer, and the Pod holds no copy of the model.",
     "Let the Pods reach the hub, or serve the model from a volume (pvc://) or the image (path://).",
     "outside",
-    causes="A cluster without a way out; a proxy that runtime.env does not name; a hub that is off.",
+    causes="A cluster without a way out; a proxy that runtime.env does not name; no hub at all.",
 )
 MODEL_INCOMPATIBLE: Final = Reason(
     "ModelIncompatible",
