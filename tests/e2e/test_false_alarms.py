@@ -49,7 +49,7 @@ def burning() -> Iterator[None]:
         *(((f"starved-{n}-a", f"starved-{n}-b", f"starved-{n}-c"), QUICK, True) for n in range(2)),
         (("worst-a", "worst-b", "worst-c"), SLOW, True),
     ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
 )
 def test_a_healthy_start_never_shows_a_failure(
     deploy_echo: Callable[[str], Deployed],
@@ -71,7 +71,7 @@ def test_a_healthy_start_never_shows_a_failure(
                 _wait(started)
         finally:
             _end(namespace, names)
-    found = said.conditions()
+        found = said.conditions()
     for name in names:
         assert "Ready=True/Ready" in found[name]
         assert [each for each in found[name] if _is_alarm(each)] == []
