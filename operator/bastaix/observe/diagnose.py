@@ -225,10 +225,10 @@ def _loading(view: _View) -> Finding | None:
     return Finding(reasons.LOADING_MODEL, view.app.progress())
 
 
-def _no_endpoint(view: _View) -> Finding | None:
-    if view.observed.has_endpoints(view.revision):
+def _no_replica(view: _View) -> Finding | None:
+    if view.observed.has_replicas(view.revision):
         return None
-    message = "the app runs; waiting for one of its Pods to become ready"
+    message = "the app runs; waiting for one of its workers to become ready"
     return Finding(reasons.AWAITING_ANSWER, message)
 
 
@@ -258,6 +258,6 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _app_unknown,
     _replica_unplaced,
     _loading,
-    _no_endpoint,
+    _no_replica,
     _check_failed,
 )

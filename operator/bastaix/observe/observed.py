@@ -82,16 +82,16 @@ class Observed:
         return last if last is not None and last.revision == revision else None
 
     def answered(self, revision: str, via: Via = "stable") -> bool:
-        """It passed the check, and a Pod stands behind the Service now as then."""
+        """It passed the check, and a replica stands behind the Service now as then."""
         last = self.check_of(revision, via)
-        return last is not None and last.ok and self.has_endpoints(revision)
+        return last is not None and last.ok and self.has_replicas(revision)
 
-    def has_endpoints(self, revision: str) -> bool:
-        """A Service would send a request to a Pod of this revision."""
-        return any(
-            _labels(pod).get(names.RAY_SERVE_LABEL) == "true" and is_ready(pod)
-            for pod in self.pods_of(revision)
-        )
+    def has_replicas(self, revision: str) -> bool:
+        """A request would find one: a worker is ready only with a replica in it.
+
+        The head is behind the Service as well, with a proxy that is there without any.
+        """
+        return any(map(is_ready, self.pods_of(revision, "worker")))
 
     def pods_of(self, revision: str, node_type: str | None = None) -> list[Object]:
         """Pods of a revision that are not on their way out, by name."""

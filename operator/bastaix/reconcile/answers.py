@@ -1,6 +1,6 @@
 """What the apps answered: when asked, remembered, and forgotten when it counts no more.
 
-An answer is one to a certain check through a certain Service, and counts for as long as Pods
+An answer is one to a certain check through a certain Service, and counts for as long as replicas
 stand behind it; when none does, it is forgotten, so that the app is asked again when they are
 back. After a restart of the operator the status tells what the active revision answered, and
 nobody is asked.
@@ -119,7 +119,7 @@ def _counts(
     last: CheckResult,
     revision: str | None,
 ) -> bool:
-    if revision is None or last.revision != revision or not observed.has_endpoints(revision):
+    if revision is None or last.revision != revision or not observed.has_replicas(revision):
         return False
     return last.asked == digest(check_for(md, roles, revision))
 

@@ -64,7 +64,7 @@ def is_settling(roles: Roles, at: datetime) -> bool:
 
 def _is_reachable(observed: Observed, ask: Ask) -> bool:
     """KubeRay makes a candidate's Service late; a name looked up too early is unknown for long."""
-    if not observed.has_endpoints(ask.revision):
+    if not observed.has_replicas(ask.revision):
         return False
     status = (observed.rayservice_of(ask.revision) or {}).get("status") or {}
     return ask.via == "stable" or bool(status.get("numServeEndpoints"))

@@ -219,7 +219,7 @@ def _baseline(md: ModelDeployment, observed: Observed, roles: Roles) -> Baseline
     body = (record.check or {}).get("body")
     model = body.get("model") if isinstance(body, Mapping) else None
     return Baseline(
-        url=revision_url(md, roles.active) if observed.has_endpoints(roles.active) else None,
+        url=revision_url(md, roles.active) if observed.has_replicas(roles.active) else None,
         model=model if isinstance(model, str) else None,
         digest=known.get("dataset"),
         pass_rate=known.get("passRate"),

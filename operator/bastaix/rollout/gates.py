@@ -47,7 +47,7 @@ def judge(
     assert roles.candidate is not None, "only a candidate is judged"
     candidate, rollout = roles.candidate, md.spec.rollout
     found = diagnose(observed, candidate, "own")
-    if roles.returning and roles.before == candidate and observed.has_endpoints(candidate):
+    if roles.returning and roles.before == candidate and observed.has_replicas(candidate):
         return Verdict(step="promote", finding=found)
     if found.reason != reasons.READY:
         return _unready(observed, roles, found, rollout, now)
@@ -88,7 +88,7 @@ def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime)
     active = roles.active
     if active is None or not is_baking(md, observed, roles, now):
         return None
-    if not observed.has_endpoints(active):
+    if not observed.has_replicas(active):
         return Finding(reasons.NO_ENDPOINT, "no Pod of it was ready soon after its promotion")
     last = observed.check_of(active, "stable")
     if last is None or last.ok or last.failures < BAKE_FAILURES:
@@ -174,7 +174,7 @@ def _limited(
     if found.reason.heals == "never":
         return Verdict(step="fail", finding=found)
     began = trial_began(observed, roles, candidate)
-    unasked = observed.has_endpoints(candidate) and observed.check_of(candidate, "own") is None
+    unasked = observed.has_replicas(candidate) and observed.check_of(candidate, "own") is None
     if began is None or unasked or has_passed(observed, roles):
         return Verdict(step="wait", finding=found)
     deadline = began + timedelta(seconds=rollout.progress_deadline_seconds)

@@ -60,7 +60,7 @@ def _serves(
         return True
     said = conditions.find_condition(md.status.get("conditions") or (), conditions.SERVING) or {}
     is_unasked = observed.check_of(active, "stable") is None and is_settling(roles, now)
-    return is_unasked and said.get("status") == "True" and observed.has_endpoints(active)
+    return is_unasked and said.get("status") == "True" and observed.has_replicas(active)
 
 
 def ours(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def raycluster(hash: str = HASH, **condition: str) -> dict[str, Any]:
 
 
 def pod(role: str, name: str = "", hash: str = HASH, **status: Any) -> dict[str, Any]:
-    labels = {"ray.io/node-type": role, "ray.io/serve": "true" if role == "worker" else "false"}
+    labels = {"ray.io/node-type": role, "ray.io/serve": "true"}
     return {
         "metadata": metadata(name or f"p-{role}", hash, **labels),
         "spec": {"containers": [{"name": f"ray-{role}", "image": "ray:1"}]},

@@ -396,7 +396,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "the app runs and no Pod is behind the Service",
         scene(rayservice=app("RUNNING"), pods=(HEAD, running("worker")), **UP),
         reasons.AWAITING_ANSWER,
-        "waiting for one of its Pods",
+        "waiting for one of its workers",
     ),
     (
         "the app runs and has not been asked",

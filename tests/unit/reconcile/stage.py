@@ -127,8 +127,7 @@ class Stage:
         self, role: str, status: dict[str, Any], name: str | None = None, suffix: str = ""
     ) -> None:
         metadata = self._named(name)["metadata"]
-        serves = "true" if role == "worker" else "false"
-        labels = {"ray.io/node-type": role, "ray.io/serve": serves, **metadata["labels"]}
+        labels = {"ray.io/node-type": role, "ray.io/serve": "true", **metadata["labels"]}
         owner = {"kind": "RayCluster", "name": "x", "controller": True}
         pod = {
             "metadata": {
