@@ -31,6 +31,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# Why an engine died stands in the log of its own process alone.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 # Why a volume is not mounted stands in the Events of its Pod alone.
 - apiGroups: [""]
   resources: [events]

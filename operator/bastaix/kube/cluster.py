@@ -19,10 +19,12 @@ from yaml import YAMLError
 from bastaix.api import names
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import EVENT, Kind
+from bastaix.reconcile.kinds import EVENT, POD, Kind
 
 TIMEOUT = 30.0
 PAGE = 200
+LOG_LINES = 1000
+LOG_BYTES = 512 * 1024
 BUSY = 429
 PATIENCE = 5
 LONGEST_PAUSE = 5.0
@@ -254,6 +256,15 @@ class KubeCluster:
         query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}", "limit": str(PAGE)}
         page = await self._client.request("GET", EVENT.path(metadata["namespace"]), query=query)
         return page["items"] or ()
+
+    async def log(self, pod: Mapping[str, Any]) -> str:
+        query = {
+            "container": pod["spec"]["containers"][0]["name"],
+            "tailLines": str(LOG_LINES),
+            "limitBytes": str(LOG_BYTES),
+        }
+        path = POD.path(*name_of(pod["metadata"]), "log")
+        return (await self._client.content(path, query)).decode(errors="replace")
 
     async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
         """Compare the index with a listing of names: cheap, and it finds what a watch missed.

@@ -111,7 +111,7 @@ _LATER: Final = (
 def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
     lines = [line for line in cleaned(_BYTES.sub("", text)) if line]
-    found = _first(lines, _SIGNS) or _of_imports(lines, import_path) or _of_runtime_env(lines)
+    found = named(lines) or _of_imports(lines, import_path) or _of_runtime_env(lines)
     if found is not None:
         return found
     later = _first(lines, _LATER)
@@ -120,6 +120,16 @@ def cause(text: str, import_path: str) -> Finding:
     if later is None and any(map(_WHILE_IMPORTED.search, lines)):
         return Finding(reasons.IMPORT_FAILED, _last(lines))
     return Finding(reasons.SERVE_FAILED if later is None else later.reason, _last(lines))
+
+
+def named(lines: list[str]) -> Finding | None:
+    """By its own words alone, wherever these lines come from."""
+    return _first(lines, _SIGNS)
+
+
+def is_from_outside(line: str) -> bool:
+    """It says where something broke, or that it did, and not why."""
+    return any(sign.pattern.search(line) for sign in _LATER)
 
 
 def _last(lines: list[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import causes, ends, mounting, pods, serve
+from bastaix.observe import causes, ends, logs, mounting, pods, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready
 from bastaix.observe.text import shortened
 
@@ -168,7 +168,8 @@ def _hindrance(view: _View, pod: Object) -> Finding | None:
 def _serve_failed(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.DEPLOY_FAILED:
         return None
-    return view.of_rayservice(causes.cause(view.app.said(), serve.import_path(view.rayservice)))
+    told = view.of_rayservice(causes.cause(view.app.said(), serve.import_path(view.rayservice)))
+    return logs.explained(told, view.observed, view.revision)
 
 
 def _serve_unhealthy(view: _View) -> Finding | None:

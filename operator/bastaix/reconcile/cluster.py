@@ -77,6 +77,9 @@ class Cluster(Protocol):
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         """The Events about one object."""
 
+    async def log(self, pod: Mapping[str, Any]) -> str:
+        """The last that the first container of a Pod has written."""
+
     def serves(self, kind: Kind) -> bool:
         """Whether the API server has this kind at all."""
 

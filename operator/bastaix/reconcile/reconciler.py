@@ -27,6 +27,7 @@ from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import TRANSIENT, denied, explained
@@ -74,6 +75,7 @@ class Reconciler:
         self._image = image
         self._mounts = Mounts(cluster, now)
         self._endings = Endings(now)
+        self._logs = Logs(cluster)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
         self._started: dict[Name, str] = {}
 
@@ -86,6 +88,7 @@ class Reconciler:
             self._refused.pop(name, None)
             self._mounts.forget(name)
             self._endings.forget(name)
+            self._logs.forget(name)
             self._started.pop(name, None)
             return None
         try:
@@ -212,6 +215,7 @@ class Reconciler:
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
         seen = await self._mounts.told(name, self._endings.told(name, seen))
+        seen = await self._logs.told(name, seen)
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)

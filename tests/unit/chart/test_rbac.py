@@ -20,6 +20,7 @@ MINIMUM = {
     ("apps", "controllerrevisions"): READ | {"create", "delete"},
     ("batch", "jobs"): READ | {"create", "delete"},
     ("", "pods"): READ,
+    ("", "pods/log"): {"get"},
     ("", "events"): {"list"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }

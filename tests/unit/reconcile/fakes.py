@@ -40,6 +40,8 @@ class FakeCluster:
 
     told: dict[str, list[Body]] = field(default_factory=dict)
     """Events, by the name of the object that they are about."""
+    logs: dict[str, str] = field(default_factory=dict)
+    """By the name of the Pod."""
 
     def __post_init__(self) -> None:
         self._index = Index()
@@ -79,6 +81,9 @@ class FakeCluster:
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         return self.told.get(body["metadata"]["name"], [])
+
+    async def log(self, pod: Mapping[str, Any]) -> str:
+        return self.logs.get(pod["metadata"]["name"], "")
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         self.writes.append(f"create {kind}")

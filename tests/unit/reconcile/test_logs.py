@@ -1,0 +1,66 @@
+"""When the log of a worker is read: once for each failure that Ray Serve cannot explain."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bastaix.observe.observed import Observed
+from bastaix.reconcile import logs
+from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.logs import Logs
+from tests.unit.observe.test_logs import DIED, LOST, NO_ROOM, failed
+from tests.unit.reconcile.fakes import Clock, FakeCluster
+
+NAME = ("demo", "smollm2")
+
+
+@dataclass
+class Counting(FakeCluster):
+    asked: int = 0
+    mood: str = "answers"
+
+    async def log(self, pod: Mapping[str, Any]) -> str:
+        self.asked += 1
+        if self.mood == "denies":
+            raise Refused(403, "Forbidden", "pods/log is forbidden")
+        if self.mood == "hangs":
+            await asyncio.Event().wait()
+        return f"(EngineCore pid=1) ERROR 11-28 07:00:00 [core.py:8] {NO_ROOM}\n"
+
+
+@pytest.fixture
+def cluster() -> Counting:
+    return Counting(Clock())
+
+
+def told(read: Logs, observed: Observed) -> Mapping[str, tuple[str, ...]]:
+    return asyncio.run(read.told(NAME, observed)).logs
+
+
+def test_a_log_is_read_once_a_failure(cluster: Counting) -> None:
+    read = Logs(cluster)
+    for _ in range(3):
+        assert told(read, failed(DIED)) == {"uid-0": (NO_ROOM,)}
+    assert cluster.asked == 1
+    told(read, failed(LOST))
+    assert cluster.asked == 2
+
+
+def test_what_is_well_again_is_forgotten(cluster: Counting) -> None:
+    read = Logs(cluster)
+    told(read, failed(DIED))
+    assert told(read, failed("KeyError: 'a'")) == {}
+    told(read, failed(DIED))
+    assert cluster.asked == 2
+
+
+@pytest.mark.parametrize("mood", ["denies", "hangs"])
+def test_what_is_known_without_a_log_does_not_wait_for_it(
+    cluster: Counting, mood: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LONGEST_SECONDS", 0.01)
+    cluster.mood = mood
+    assert told(Logs(cluster), failed(DIED)) == {"uid-0": ()}
