@@ -267,8 +267,7 @@ MODELS: Final = (
     ),
     Cause(
         name="context-larger-than-memory",
-        # which is all that Serve hands on: why, says the log of the engine's own process alone
-        reason="EngineInitFailed",
+        reason="EngineOutOfMemory",
         template=VLLM,
         spec=_engine(max_model_len=8192, num_gpu_blocks_override=8),
     ),

@@ -11,7 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bastaix.observe import ends
+from bastaix.kube.cluster import LOG_BYTES, LOG_LINES
+from bastaix.observe import ends, logs
+from bastaix.observe.observed import Observed
 from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
@@ -35,6 +37,8 @@ class Seen:
     """By kind, when it was named, or else when it was given up."""
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Pods as they were when they had ended, by uid."""
+    logs: dict[str, str] = field(default_factory=dict)
+    """Of the Pods whose logs the operator reads, by uid."""
     evidence_at: float | None = None
     named_at: float | None = None
     reason: str = ""
@@ -105,7 +109,18 @@ def watched(cause: Cause, deployed: Deployed) -> Seen:
         if seen.reason == cause.reason and seen.named_at is None:
             seen.named_at = now
         time.sleep(LOOK_SECONDS)
+    seen.logs = _logs(seen.objects, deployed.namespace)
     return seen
+
+
+def _logs(objects: dict[str, list[dict[str, Any]]], namespace: str) -> dict[str, str]:
+    """As the operator reads them."""
+    observed = Observed(
+        md_body={}, rayservices=tuple(objects["rayservices"]), pods=tuple(objects["pods"])
+    )
+    pods = [pod["metadata"] for pod, _ in logs.wanted(observed)]
+    words = ("-n", namespace, f"--tail={LOG_LINES}", f"--limit-bytes={LOG_BYTES}")
+    return {pod["uid"]: kubectl("logs", pod["name"], *words) for pod in pods}
 
 
 def _is_done(cause: Cause, seen: Seen) -> bool:

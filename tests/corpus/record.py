@@ -22,6 +22,7 @@ from tests.corpus.causes import BY_NAME, CAUSES
 from tests.corpus.provoke import Provoker, Seen, commits, watched
 
 FOLDER = Path(__file__).parent / "recorded"
+LOG_LINES = 200
 _NEEDLESS = ("managedFields", "ownerReferences", "annotations", "generateName", "finalizers")
 
 
@@ -71,6 +72,7 @@ def write(cause: Cause, seen: Seen) -> None:
         "expected": cause.reason,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "objects": {kind: [_trimmed(each) for each in them] for kind, them in objects.items()},
+        "logs": {uid: _end(text) for uid, text in seen.logs.items()},
     }
     path = FOLDER / f"{cause.name}.yaml"
     text = yaml.safe_dump(record, sort_keys=False, width=100, allow_unicode=True)
@@ -95,6 +97,11 @@ def _trimmed(obj: dict[str, Any]) -> dict[str, Any]:
         containers = [{key: each[key] for key in ("name", "image")} for each in spec["containers"]]
         trimmed["spec"] = {"containers": containers}
     return trimmed
+
+
+def _end(log: str) -> str:
+    """What comes before it, an earlier attempt has written as well."""
+    return "\n".join(log.splitlines()[-LOG_LINES:])
 
 
 def _without(value: Any, needless: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from bastaix.observe import ends, mounting
+from bastaix.observe import ends, logs, mounting
 from bastaix.observe.observed import Object, Observed, revision_of
 
 FOLDER: Final = Path(__file__).parent / "recorded"
@@ -39,6 +39,7 @@ def recording(file: Path, md_body: Object, revision: str | None = None) -> Recor
         pods=tuple(objects["pods"]),
         ends=tuple(each for pod in objects["ended"] if (each := ends.end(pod, at))),
         unmounted=_unmounted(objects["pods"], objects["events"], at),
+        logs={uid: logs.errors(text) for uid, text in record.get("logs", {}).items()},
         at=at,
     )
     found = str(revision_of(rayservice))
