@@ -10,32 +10,34 @@ import sys
 from statistics import median
 
 from benchmarks.report import Figure, report
-from tests.corpus.causes import BY_NAME, CAUSES
 from tests.corpus.provoke import Seen
-from tests.corpus.record import observed, provoker
+from tests.corpus.record import called, observed, provoker
 
 LONGEST_SECONDS = 5.0
 MEDIAN_SECONDS = 2.0
 
 
 def main(names: list[str]) -> int:
+    chosen = called(names)
     with provoker() as made:
-        outcomes = {
-            cause.name: observed(made, cause)
-            for cause in [BY_NAME[name] for name in names] or CAUSES
-        }
-    for name, seen in outcomes.items():
-        print(_row(name, seen))
-    seconds = [seen.seconds for seen in outcomes.values() if seen.seconds is not None]
-    unnamed = sum(seen.named_at is None for seen in outcomes.values())
-    figures = [Figure("causes_not_named", unnamed, "of all")]
+        outcomes = [(cause, observed(made, cause)) for cause in chosen]
+    for cause, seen in outcomes:
+        print(_row(cause.name, seen))
+    seconds = [seen.seconds for _, seen in outcomes if seen.seconds is not None]
+    unnamed = sum(seen.named_at is None for _, seen in outcomes)
+    unmeasured = sum(bool(cause.evidence) and seen.seconds is None for cause, seen in outcomes)
+    figures = [
+        Figure("causes", len(outcomes), "provoked"),
+        Figure("causes_not_named", unnamed, "of them"),
+        Figure("causes_whose_evidence_was_not_seen", unmeasured, "of them"),
+    ]
     if seconds:
         figures += [
             Figure("evidence_to_condition_median", median(seconds), "s", baseline=MEDIAN_SECONDS),
             Figure("evidence_to_condition_slowest", max(seconds), "s", baseline=LONGEST_SECONDS),
         ]
-    report("diagnose", *figures)
-    return 1 if unnamed else 0
+    report("diagnose" if not names else "diagnose-some", *figures)
+    return 1 if unnamed or unmeasured else 0
 
 
 def _row(name: str, seen: Seen) -> str:

@@ -104,6 +104,7 @@ def without_kuberay(_: str) -> None:
 
 def with_kuberay(_: str) -> None:
     kubectl("scale", *KUBERAY, "--replicas=1")
+    kubectl("rollout", "status", *KUBERAY, "--timeout=60s")
 
 
 def without_image(_: str) -> None:

@@ -10,9 +10,8 @@ NOT_HERE: Final = {
     "SharedMemoryTooSmall": (
         "needs an engine of several processes; from vllm/distributed/device_communicators"
     ),
-    "EngineOutOfMemory": (
-        "on a processor the engine says so in the log of its own process alone; from "
-        "vllm/v1/core/kv_cache_utils.py and vllm/v1/worker"
+    "EngineInitFailed": (
+        "what is left of it is not known by name: the log of the engine tells the cause"
     ),
     "HubUnreachable": (
         "there is no hub, and its stand-in answers; from huggingface_hub/file_download.py and "

@@ -35,6 +35,8 @@ class Seen:
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By kind, when it was named, or else when it was given up."""
+    at: datetime = datetime.min
+    """When they were read, in UTC."""
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Pods as they were when they had ended, by uid."""
     logs: dict[str, str] = field(default_factory=dict)
@@ -46,10 +48,10 @@ class Seen:
 
     @property
     def seconds(self) -> float | None:
-        """From the evidence to the condition; None: not named, or known by what stays away."""
+        """From the evidence to the condition; None: not named, or no evidence was seen."""
         if self.evidence_at is None or self.named_at is None:
             return None
-        return max(0.0, self.named_at - self.evidence_at)
+        return self.named_at - self.evidence_at
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,18 @@ class Provoker:
     def provoked(self, cause: Cause) -> Iterator[Deployed]:
         """A broken ModelDeployment in a namespace of its own; all of it goes at the end."""
         namespace = f"corpus-{uuid.uuid4().hex[:6]}"
-        steps.prepare_namespace(namespace)
         try:
+            steps.prepare_namespace(namespace)
             if cause.before:
                 cause.before(namespace)
             self._deploy(cause, namespace)
-            deployed = Deployed(NAME, namespace, self.progress)
-            yield deployed
+            yield Deployed(NAME, namespace, self.progress)
         finally:
-            if cause.heal:
-                cause.heal(namespace)
-            _remove(namespace)
+            try:
+                if cause.heal:
+                    cause.heal(namespace)
+            finally:
+                _remove(namespace)
 
     def _deploy(self, cause: Cause, namespace: str) -> None:
         app = "echo" if cause.template == ECHO else "vllm_openai"
@@ -99,9 +102,9 @@ def watched(cause: Cause, deployed: Deployed) -> Seen:
         (deployment,) = objects.pop("modeldeployments")
         ready = steps.conditions(deployment).get("Ready", {})
         seen.reason, seen.message = ready.get("reason", ""), ready.get("message", "")
-        seen.objects = objects
-        at = datetime.now(UTC)
-        seen.ended |= {pod["metadata"]["uid"]: pod for pod in objects["pods"] if ends.end(pod, at)}
+        seen.objects, seen.at = objects, datetime.now(UTC)
+        ended = (pod for pod in objects["pods"] if ends.end(pod, seen.at))
+        seen.ended |= {pod["metadata"]["uid"]: pod for pod in ended}
         if steps.conditions(deployment).get("Stalled", {}).get("status") == "True":
             end = min(end, now + STALLED_SECONDS)
         if seen.evidence_at is None and cause.evidence and cause.evidence in json.dumps(objects):

@@ -7,7 +7,6 @@ another KubeRay or Ray; a diff then shows what changed its words.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,17 +26,22 @@ _NEEDLESS = ("managedFields", "ownerReferences", "annotations", "generateName", 
 
 
 def main(names: Sequence[str]) -> int:
-    if unknown := [name for name in names if name not in BY_NAME]:
-        print(f"no cause is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
-        return 2
+    chosen = called(names)
     bad = 0
     with provoker() as made:
-        for cause in [BY_NAME[name] for name in names] or CAUSES:
+        for cause in chosen:
             seen = observed(made, cause)
             bad += seen.named_at is None
             if cause.is_told_by_objects:
                 write(cause, seen)
     return 1 if bad else 0
+
+
+def called(names: Sequence[str]) -> Sequence[Cause]:
+    """All of them, if none is named."""
+    if unknown := [name for name in names if name not in BY_NAME]:
+        sys.exit(f"no cause is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    return [BY_NAME[name] for name in names] or CAUSES
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def write(cause: Cause, seen: Seen) -> None:
     record = {
         "cause": cause.name,
         "expected": cause.reason,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": seen.at.isoformat(timespec="seconds"),
         "objects": {kind: [_trimmed(each) for each in them] for kind, them in objects.items()},
         "logs": {uid: _end(text) for uid, text in seen.logs.items()},
     }

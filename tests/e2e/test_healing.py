@@ -33,7 +33,5 @@ def test_is_ready_once_its_cause_is_gone(provoker: Provoker, cause: Cause) -> No
     assert cause.heal is not None
     with provoker.provoked(cause) as deployed:
         assert watched(cause, deployed).reason == cause.reason
-        generation = deployed.read()["metadata"]["generation"]
         cause.heal(deployed.namespace)
-        ready = deployed.wait_ready(seconds=300)
-    assert ready["metadata"]["generation"] == generation
+        deployed.wait_ready(seconds=300)

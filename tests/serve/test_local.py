@@ -6,11 +6,13 @@ one fails in its constructor.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +90,8 @@ SPOILT = [
     ("import app.extra\n", "ImportFailed", "'app.extra'"),
     ("import no_such_package\n", "DependencyMissing", "'no_such_package'"),
     ("from fastapi import NoSuchThing\n", "DependencyMisfit", "'NoSuchThing'"),
+    ("from answers import NoSuchThing\n", "ImportFailed", "'NoSuchThing'"),
+    ("{}['nobody has this key']\n", "ImportFailed", "app.py line 1: KeyError"),
 ]
 
 
@@ -107,7 +111,7 @@ def test_what_cannot_be_imported_has_its_reason_and_pythons_own_command(
         shown(ended.stdout), shell=True, capture_output=True, text=True, check=False
     )
     assert again.returncode == 1
-    assert evidence in again.stderr
+    assert evidence.rpartition(": ")[2] in again.stderr
 
 
 def test_a_name_that_only_seemed_to_be_there_is_missed(ray_python: str, tree: Path) -> None:
@@ -162,8 +166,34 @@ def test_a_constructor_that_raises_fails_the_deploy_without_a_secret_in_what_is_
     assert leftovers() == []
 
 
-def test_a_good_app_passes_and_leaves_nothing(ray_python: str, tree: Path) -> None:
-    ended = reprex(ray_python, tree, written(tree.parent))
+def bundled(folder: Path, file: Path) -> Path:
+    """As `kubectl bastaix bundle` writes it."""
+    path = folder / "bastaix-tiny.zip"
+    with zipfile.ZipFile(path, "w") as bundle:
+        bundle.write(file, "bastaix-tiny/objects/ModelDeployment/tiny.yaml")
+    return path
+
+
+def test_a_replica_that_no_worker_of_the_cluster_has_room_for_fails_here_too(
+    ray_python: str, tree: Path
+) -> None:
+    app = tree / "app.py"
+    text = app.read_text()
+    assert "num_cpus" in text
+    app.write_text(re.sub(r"(\"num_cpus\": )\w+", r"\g<1>3", text))
+    file = written(
+        tree.parent,
+        runtime={"worker": {"rayCPUs": 2}},
+        scaling={"minReplicas": 1, "maxReplicas": 2},
+    )
+    ended = reprex(ray_python, tree, file)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert ended.stdout.splitlines()[-1].startswith("RayResourcesUnavailable: ")
+
+
+def test_a_good_app_out_of_a_bundle_passes_and_leaves_nothing(ray_python: str, tree: Path) -> None:
+    bundle = bundled(tree.parent, written(tree.parent))
+    ended = reprex(ray_python, tree, bundle)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert steps(ended.stdout) == ["fetch", "unpack", "import", "build", "deploy", "first answer"]
     assert ended.stdout.splitlines()[-1].startswith("OK: ")

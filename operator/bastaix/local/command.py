@@ -215,7 +215,7 @@ async def _served(here: Place, account: Account, seconds: float) -> AsyncIterato
         ray, _ = await account.take(
             "deploy", deployed(), lambda both: serving.running(both[1]), doing=lambda: doing
         )
-        answered = serving.answered(here)
+        answered = serving.answered(here, ray, seconds)
         await account.take(
             "first answer", answered, lambda answer: answer.message, doing=lambda: "asking"
         )
@@ -246,12 +246,20 @@ async def _until_stopped(here: Place, ray: Instance, say: Say) -> bool:
 
 @contextmanager
 def _cancelled_by_signals() -> Iterator[None]:
-    """So that both signals which end a command leave nothing running."""
+    """So that both signals which end a command leave nothing running; one alone is heeded."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     both = (signal.SIGINT, signal.SIGTERM)
+    is_told = False
+
+    def stop() -> None:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            task.cancel()
+
     for each in both:
-        loop.add_signal_handler(each, task.cancel)
+        loop.add_signal_handler(each, stop)
     try:
         yield
     finally:

@@ -24,8 +24,8 @@ class Shell:
     folder: str
     """Holds CODE, ARGS, CONFIG and ENVIRONMENT."""
     has_environment: bool
-    more_cpus: int | None = None
-    """Ray must be told of them where the machine has fewer."""
+    cpus: int | None = None
+    """Ray must be told of them where the machine has more or fewer."""
 
 
 def importing(shell: Shell, import_path: str, *, name_too: bool) -> tuple[str, ...]:
@@ -43,8 +43,8 @@ def building(shell: Shell, import_path: str) -> tuple[str, ...]:
 
 def serving(shell: Shell) -> str:
     run = f"{shell.serve} run {CONFIG}"
-    if shell.more_cpus is not None:
-        run = f"RAY_OVERRIDE_RESOURCES='{{\"CPU\": {shell.more_cpus}}}' {run}"
+    if shell.cpus is not None:
+        run = f"RAY_OVERRIDE_RESOURCES='{{\"CPU\": {shell.cpus}}}' {run}"
     sourced = f". ./{ENVIRONMENT} && " if shell.has_environment else ""
     return f"cd {shlex.quote(shell.folder)} && {sourced}{run}"
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bastaix.observe.masking import MASK
+
 _NEEDED: Final = {
     *("HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
     *("LD_LIBRARY_PATH", "HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"),
@@ -18,6 +20,8 @@ _NEEDED: Final = {
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
     *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
 }
+_SHORTEST: Final = 4
+"""What is shorter would be taken out of the middle of words."""
 _OF_KUBERNETES: Final = re.compile(r"\$\$|\$\(([A-Za-z_.\-][\w.\-]*)\)")
 _PLACES: Final = {
     "secretKeyRef": "the Secret",
@@ -42,9 +46,11 @@ class Environment:
         return {**self.literal, **self.borrowed}
 
     def hidden(self, text: str) -> str:
-        """The text without what was borrowed."""
-        for value in sorted(self.borrowed.values(), key=len, reverse=True):
-            text = text.replace(value, "***") if len(value) >= 4 else text
+        """The text without what was borrowed: whole, by the line, or as Python would write it."""
+        values = set(self.borrowed.values())
+        parts = values | {line.strip() for value in values for line in value.splitlines()}
+        for part in sorted(parts | {repr(part)[1:-1] for part in parts}, key=len, reverse=True):
+            text = text.replace(part, MASK) if len(part) >= _SHORTEST else text
         return text
 
 

@@ -8,6 +8,7 @@ import asyncio
 import io
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -26,6 +27,11 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 """An object in etcd is smaller by far; a bundle comes from somebody else."""
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".zip")
 _FOLDER: Final = f"objects/{names.KIND}/"
+_UNREADABLE: Final = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, ValueError, TypeError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, yaml.YAMLError),
+)
+"""What a file of somebody else's may make of it; RuntimeError is that of a password."""
 TAKEN_OUT: Final = "taken-out-of-the-bundle"
 """The Secret in whose place the user gives a value, as with any other."""
 
@@ -39,7 +45,10 @@ def opened(where: str, kubeconfig: str | None = None) -> TextIO:
         return sys.stdin
     path = Path(where)
     if path.is_file():
-        return _of_bundle(path) if zipfile.is_zipfile(path) else path.open(encoding="utf-8")
+        try:
+            return _of_bundle(path) if zipfile.is_zipfile(path) else path.open(encoding="utf-8")
+        except _UNREADABLE as error:
+            raise Unusable(f"{path} cannot be read: {error}") from error
     if path.suffix in _SUFFIXES:
         raise Unusable(f"there is no file {where}")
     namespace, slash, name = where.rpartition("/")
@@ -59,10 +68,7 @@ def _of_bundle(path: Path) -> TextIO:
             raise Unusable(f"{path} is no bundle: it holds {len(found)} {names.KIND}s, not one")
         if found[0].file_size > MOST_BYTES:
             raise Unusable(f"{path}: {found[0].filename} is too large for a {names.KIND}")
-        try:
-            body = yaml.safe_load(bundle.read(found[0]))
-        except (yaml.YAMLError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-            raise Unusable(f"{path}: {found[0].filename} cannot be read") from error
+        body = yaml.safe_load(bundle.read(found[0]))
     if not isinstance(body, dict):
         raise Unusable(f"{path}: {found[0].filename} is no {names.KIND}")
     return _named(str(path), _with_references(body))

@@ -12,7 +12,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ _NO_DASHBOARD: Final = (
     "Ray starts here without its dashboard, by which it is given an app: pip install 'ray[default]'"
 )
 _APPLICATIONS: Final = "/api/serve/applications/"
+_LOG: Final = "holder.log"
 # It ends with whoever started it: then there is nothing more to read.
 _HOLDER: Final = f"""
 import json, sys, ray
@@ -49,7 +50,6 @@ class Refused(Exception):
 @dataclass(frozen=True)
 class Instance:
     dashboard: str
-    logs: Path
     _session: aiohttp.ClientSession
     _process: asyncio.subprocess.Process
 
@@ -91,39 +91,48 @@ async def started(
 ) -> AsyncIterator[Instance]:
     """Unusable: Ray does not start here. `keep_logs` is where its logs are once it has ended."""
     folder, token = _folder(), secrets.token_hex(32)
-    with (folder / "holder.log").open("wb") as log:
-        holder = await asyncio.create_subprocess_exec(
+    holder: asyncio.subprocess.Process | None = None
+    try:
+        own = {
+            "RAY_TMPDIR": str(folder),
+            # whoever else is on this machine is not to run code by it
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": token,
+        }
+        holder = await _holding(python, folder, {**env, **own}, cpus)
+        dashboard = await _dashboard(holder, folder / _LOG)
+        timeout = aiohttp.ClientTimeout(total=_SECONDS_TO_ANSWER)
+        async with aiohttp.ClientSession(
+            timeout=timeout, headers={"Authorization": f"Bearer {token}"}
+        ) as session:
+            yield Instance(f"http://{dashboard}", session, holder)
+    finally:
+        if holder is not None:
+            await process.stop(holder)
+        # not all of its files can be copied at any time, and none is worth the cause of it all
+        with suppress(OSError):
+            logs = folder / "ray" / "session_latest" / "logs"
+            shutil.copytree(logs, keep_logs, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _holding(
+    python: str, folder: Path, env: Mapping[str, str], cpus: int
+) -> asyncio.subprocess.Process:
+    with (folder / _LOG).open("wb") as log:
+        return await asyncio.create_subprocess_exec(
             python,
             "-c",
             _HOLDER,
             str(cpus),
             str(free_port()),
             cwd=folder / "empty",
-            env={
-                **env,
-                "RAY_TMPDIR": str(folder),
-                # whoever else is on this machine is not to run code by it
-                "RAY_AUTH_MODE": "token",
-                "RAY_AUTH_TOKEN": token,
-            },
+            env=env,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             start_new_session=True,
         )
-    logs = folder / "ray" / "session_latest" / "logs"
-    try:
-        dashboard = await _dashboard(holder, folder / "holder.log")
-        timeout = aiohttp.ClientTimeout(total=_SECONDS_TO_ANSWER)
-        async with aiohttp.ClientSession(
-            timeout=timeout, headers={"Authorization": f"Bearer {token}"}
-        ) as session:
-            yield Instance(f"http://{dashboard}", logs, session, holder)
-    finally:
-        await process.stop(holder)
-        if logs.exists():
-            shutil.copytree(logs, keep_logs, dirs_exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:
@@ -160,7 +169,8 @@ async def _dashboard(holder: asyncio.subprocess.Process, log: Path) -> str:
                     if not found:
                         raise Unusable(_NO_DASHBOARD)
                     return str(found)
+        how = "does not start here"
     except TimeoutError:
-        raise Unusable(f"Ray did not start within {_SECONDS_TO_START:.0f} s") from None
+        how = f"did not start within {_SECONDS_TO_START:.0f} s"
     said = last_line(await asyncio.to_thread(log.read_text, errors="replace"))
-    raise Unusable(f"Ray does not start here: {said}")
+    raise Unusable(f"Ray {how}: {said or 'it says nothing'}")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -12,16 +13,19 @@ from pathlib import Path
 from typing import Final
 
 from bastaix.local import process
+from bastaix.observe.text import last_line
 from bastaix.schema.documents import Unusable
 
 _SECONDS: Final = 60.0
-# looked for and not imported: that takes seconds, and the steps do it anyway
+# Ray itself is imported by it, Serve is not: that takes seconds, and the steps do it anyway
 _QUESTION: Final = """
 import importlib.util, json, sys
 from importlib.metadata import version
 assert importlib.util.find_spec("ray.serve")
-print(json.dumps([version("ray"), list(sys.version_info[:2])]))
+print("\\nfound " + json.dumps([version("ray"), list(sys.version_info[:2])]), flush=True)
 """
+_ANSWER: Final = re.compile(r"^found (\[.*\])$", re.MULTILINE)
+_NO_RAY: Final = re.compile(r"No module named '(ray|ray\.serve)'|^AssertionError", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +62,31 @@ async def find(named: str | None, env: Mapping[str, str]) -> Interpreter:
         raise Unusable(f"--python {named} is not a program")
     # not resolved: a virtual environment is known by the path that it is called by
     path = _absolute(found)
+    ray, (major, minor) = await _asked(path, env)
+    return Interpreter(path=path, ray=ray, python=(major, minor))
+
+
+async def _asked(path: str, env: Mapping[str, str]) -> tuple[str, tuple[int, int]]:
+    """The versions of Ray and of Python."""
     with tempfile.TemporaryDirectory(prefix="bastaix-") as empty:
-        asked = await process.ended(
-            [path, "-c", _QUESTION], cwd=Path(empty), env=env, seconds=_SECONDS
-        )
-    try:
-        ray, (major, minor) = json.loads(asked.output.splitlines()[-1])
-    except (ValueError, IndexError):
+        try:
+            asked = await process.ended(
+                [path, "-c", _QUESTION], cwd=Path(empty), env=env, seconds=_SECONDS
+            )
+        except process.Late:
+            raise Unusable(f"{path} did not import Ray within {_SECONDS:.0f} s") from None
+        except OSError as error:
+            raise Unusable(f"{path} is no Python that runs here: {error.strerror}") from None
+    answer = _ANSWER.search(asked.output)
+    if answer is not None:
+        ray, (major, minor) = json.loads(answer[1])
+        return ray, (major, minor)
+    if _NO_RAY.search(asked.output):
         raise Unusable(
             f"{path} has no Ray Serve: pip install 'ray[serve]' there, or name another with"
             " --python PATH"
-        ) from None
-    return Interpreter(path=path, ray=ray, python=(major, minor))
+        )
+    raise Unusable(f"{path} cannot say which Ray it has: {last_line(asked.output)}")
 
 
 def _absolute(path: str) -> str:

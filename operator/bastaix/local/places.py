@@ -7,10 +7,11 @@ same table. A command that is to show the failure is tried before it is told.
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,15 @@ except ImportError:
     build = lambda found, arguments: found(arguments) if callable(found) else found
 build(found, arguments)
 """
+# It has come to its end: Serve waits neither for a thread nor for a program that it has started.
+_DONE: Final = """
+import os, sys
+sys.stdout.flush()
+os.write(1, "\\n{word}".encode())
+os._exit(0)
+"""
+# Where Ray unpacks the code, by which the table knows a module of the app's own.
+_UNPACKED: Final = "/working_dir_files/code/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +78,7 @@ class Place:
             serve=self.interpreter.serve,
             folder=str(self.folder),
             has_environment=bool(self.plan.environment.literal),
-            more_cpus=cpus if cpus > (os.cpu_count() or 1) else None,
+            cpus=cpus if cpus != os.cpu_count() else None,
         )
 
 
@@ -124,42 +134,68 @@ def config(place: Place) -> dict[str, object]:
     return placed(place.plan, port=place.port, artifact=place.artifact)
 
 
+def judged(place: Place, step: Step, output: str) -> Finding:
+    """By the table for what Ray Serve says. It cuts, so what is to be hidden is hidden before."""
+    told = place.plan.environment.hidden(output).replace(f"{place.code}/", _UNPACKED)
+    found = cause(told, place.plan.import_path)
+    # in the cluster Ray's own frames say that it was while a module was read
+    if step == "import" and found.reason is reasons.SERVE_FAILED:
+        return replace(found, reason=reasons.IMPORT_FAILED)
+    return found
+
+
 async def imported(place: Place, seconds: float) -> None:
     """Failed: the module cannot be imported, or lacks the name."""
     plan = place.plan
     statement = f"import {plan.module}; {plan.module}.{plan.attribute}"
-    ended = await _ended(place, "import", [statement], seconds)
-    if ended.status:
-        found = cause(ended.output, plan.import_path)
+
+    def candidates(found: Finding) -> tuple[str, ...]:
         name_too = found.reason is reasons.ATTRIBUTE_MISSING
-        candidates = commands.importing(place.shell, plan.import_path, name_too=name_too)
-        shown = await _first_that_shows(place, candidates, found, seconds)
-        raise failed(place, "import", found, ended.output, shown or commands.serving(place.shell))
+        return commands.importing(place.shell, plan.import_path, name_too=name_too)
+
+    await _taken(place, "import", statement, [], candidates, seconds)
 
 
 async def built(place: Place, seconds: float) -> None:
     """Failed: no application comes of it."""
     plan = place.plan
     arguments = [plan.module, plan.attribute, str(place.folder / commands.ARGS)]
-    ended = await _ended(place, "build", [_BUILD, *arguments], seconds)
-    if ended.status:
-        found = cause(ended.output, plan.import_path)
-        candidates = commands.building(place.shell, plan.import_path)
-        shown = await _first_that_shows(place, candidates, found, seconds)
-        raise failed(place, "build", found, ended.output, shown or commands.serving(place.shell))
+
+    def candidates(_: Finding) -> tuple[str, ...]:
+        return commands.building(place.shell, plan.import_path)
+
+    await _taken(place, "build", _BUILD, arguments, candidates, seconds)
 
 
-async def _ended(place: Place, step: Step, arguments: list[str], seconds: float) -> process.Ended:
-    argv = [place.interpreter.path, "-c", *arguments]
+async def _taken(
+    place: Place,
+    step: Step,
+    statement: str,
+    arguments: list[str],
+    candidates: Callable[[Finding], tuple[str, ...]],
+    seconds: float,
+) -> None:
+    """Failed: the statement does not come to its end."""
+    done = secrets.token_hex(16)
+    argv = [place.interpreter.path, "-c", statement + _DONE.format(word=done), *arguments]
     try:
-        return await process.ended(argv, cwd=place.code, env=place.variables, seconds=seconds)
-    except TimeoutError:
+        ended = await process.ended(argv, cwd=place.code, env=place.variables, seconds=seconds)
+    except process.Late as late:
         message = f"the {step} was not done within {seconds:.0f} s (--timeout)"
-        raise Failed(step, Finding(reasons.DEADLINE_EXCEEDED, message)) from None
+        found = Finding(reasons.DEADLINE_EXCEEDED, message)
+        raise failed(place, step, found, late.output, candidates(found)[-1]) from None
+    if ended.output.endswith(done):
+        return
+    if ended.status == 0:
+        found = Finding(reasons.IMPORT_FAILED, f"the code ended the process in the {step}")
+        raise failed(place, step, found, ended.output, candidates(found)[-1])
+    found = judged(place, step, ended.output)
+    shown = await _first_that_shows(place, step, candidates(found), found, seconds)
+    raise failed(place, step, found, ended.output, shown or commands.serving(place.shell))
 
 
 async def _first_that_shows(
-    place: Place, candidates: tuple[str, ...], found: Finding, seconds: float
+    place: Place, step: Step, candidates: tuple[str, ...], found: Finding, seconds: float
 ) -> str | None:
     """As if typed into a shell, which has what was borrowed and nothing else of the app's."""
     env = {**place.needed, **place.plan.environment.borrowed}
@@ -170,7 +206,7 @@ async def _first_that_shows(
             )
         except TimeoutError:
             continue
-        if ended.status and cause(ended.output, place.plan.import_path).reason is found.reason:
+        if ended.status and judged(place, step, ended.output).reason is found.reason:
             return candidate
     return None
 

@@ -28,9 +28,15 @@ class Plan:
     """For Serve; where the code and the port are is put in by `placed`."""
     environment: Environment
     check: Check
-    cpus: int
-    """As many as the cluster's Ray would have: what finds no room there finds none here."""
+    worker_cpus: int
+    """Of one worker of the cluster, in which a replica must find its room."""
+    workers: int
+    """As many as the cluster's Ray could have. They are one here."""
     notes: tuple[str, ...]
+
+    @property
+    def cpus(self) -> int:
+        return self.worker_cpus * self.workers
 
     @property
     def module(self) -> str:
@@ -71,7 +77,8 @@ def plan(md: ModelDeployment, volumes: Mapping[str, Path], local: Mapping[str, s
         config=config,
         environment=variables,
         check=md.spec.app.check,
-        cpus=raycluster.worker_cpus(here) * md.spec.scaling.max_replicas,
+        worker_cpus=raycluster.worker_cpus(here),
+        workers=md.spec.scaling.max_replicas,
         notes=(*_notes(md), *variables.notes),
     )
 

@@ -22,8 +22,16 @@ class Ended:
     """Of both streams; of a long one its end."""
 
 
+class Late(TimeoutError):
+    """It has not ended; `output` is what it has said so far."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__(output)
+        self.output = output
+
+
 async def ended(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float) -> Ended:
-    """What became of it; TimeoutError if it does not end."""
+    """What became of it, whatever it has started and left; Late if it does not end."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
@@ -35,18 +43,33 @@ async def ended(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], secon
     )
     assert process.stdout
     kept = bytearray()
+    reading = asyncio.ensure_future(_read(process.stdout, kept))
+    status = None
     try:
-        async with asyncio.timeout(seconds):
-            while chunk := await process.stdout.read(65536):
-                kept += chunk
-                del kept[:-_LONGEST_OUTPUT]
-            status = await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # wait() would wait for whoever else holds the pipe
+                while True:
+                    status = process.returncode
+                    if status is not None:
+                        break
+                    await asyncio.sleep(_EVERY)
     finally:
         await stop(process)
+        await asyncio.wait({reading}, timeout=_SECONDS_TO_DIE)
+        reading.cancel()
     text = kept.decode(errors="replace")
+    if status is None:
+        raise Late(text)
     if status < 0:
         text += f"\nthe process was ended by {signal.Signals(-status).name}"
     return Ended(status, text)
+
+
+async def _read(stream: asyncio.StreamReader, kept: bytearray) -> None:
+    while chunk := await stream.read(65536):
+        kept += chunk
+        del kept[:-_LONGEST_OUTPUT]
 
 
 async def stop(process: asyncio.subprocess.Process, *, patience: float = _PATIENCE) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bastaix.observe.observed import Object
-from bastaix.observe.text import last_line
+from bastaix.observe.text import last_line, shortened
 
 RUNNING: Final = "RUNNING"
 DEPLOY_FAILED: Final = "DEPLOY_FAILED"
@@ -17,6 +17,10 @@ UNHEALTHY: Final = "UNHEALTHY"
 
 _IMPORT_PATH: Final = re.compile(r"^\s*-?\s*import_path:\s*[\"']?([\w.:]+)", re.MULTILINE)
 _UNPLACED: Final = "to be scheduled"
+_ASKED: Final = re.compile(
+    r"Resources required for each replica: (?P<asked>.{1,400}?), total resources available:"
+    r" (?P<there>\{.{0,200}?\})"
+)
 # What Serve says of every model that takes its time.
 _SLOW: Final = "more than 30s to initialize"
 
@@ -44,8 +48,9 @@ class App:
     def unplaced(self) -> str | None:
         """A replica that found no place in the Ray cluster."""
         for name, deployment in sorted(self.deployments.items()):
-            if _UNPLACED in _message(deployment):
-                return last_line(f"{name}: {last_line(_message(deployment))}")
+            said = _message(deployment)
+            if _UNPLACED in said:
+                return shortened(f"{name}: {_resources(said) or last_line(said)}")
         return None
 
     def progress(self) -> str:
@@ -79,6 +84,14 @@ def import_path(rayservice: Object) -> str:
     config = (rayservice.get("spec") or {}).get("serveConfigV2") or ""
     match = _IMPORT_PATH.search(config)
     return match[1] if match else ""
+
+
+def _resources(said: str) -> str | None:
+    """Of the many words that Serve has for it, those that count."""
+    match = _ASKED.search(said)
+    if match is None:
+        return None
+    return f"a replica asks for {match['asked']}; the Ray cluster has {match['there']}"
 
 
 def _message(deployment: Mapping[str, Any]) -> str:

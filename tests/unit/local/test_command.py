@@ -17,7 +17,7 @@ def python(tmp_path: Path) -> Path:
     """An interpreter that says it has Ray: far enough for all that comes before the import."""
     found = tmp_path / "bin" / "python"
     found.parent.mkdir()
-    found.write_text("#!/bin/sh\necho '[\"2.60.0\", [3, 12]]'\n")
+    found.write_text("#!/bin/sh\necho 'found [\"2.60.0\", [3, 12]]'\n")
     found.chmod(0o755)
     return found
 

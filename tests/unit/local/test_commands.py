@@ -44,8 +44,8 @@ def test_serving_is_ray_serves_own_command() -> None:
     assert ". ./environment.sh && serve run" in commands.serving(WITH_ENVIRONMENT)
 
 
-def test_a_machine_with_too_few_cpus_has_ray_told_of_more() -> None:
-    assert commands.serving(replace(SHELL, more_cpus=3)).endswith(
+def test_a_machine_with_another_number_of_cpus_has_ray_told_of_it() -> None:
+    assert commands.serving(replace(SHELL, cpus=3)).endswith(
         """RAY_OVERRIDE_RESOURCES='{"CPU": 3}' serve run config.yaml"""
     )
 

@@ -1,5 +1,6 @@
 """What `bastaix reprex` and `run` are given: a file, a bundle of somebody else, or a name."""
 
+import contextlib
 import io
 import zipfile
 from pathlib import Path
@@ -80,6 +81,24 @@ def test_what_was_taken_out_of_a_bundle_is_given_by_its_user(tmp_path: Path) -> 
 def test_a_zip_that_is_no_bundle_says_why(tmp_path: Path, files: dict[str, str], says: str) -> None:
     with pytest.raises(Unusable, match=says):
         inputs.opened(str(bundle(tmp_path, **files)))
+
+
+@pytest.mark.parametrize("spec", ["hello", {"runtime": "x"}, {"runtime": {"env": [1]}}, None])
+def test_a_spec_of_another_form_is_no_traceback(tmp_path: Path, spec: Any) -> None:
+    text = yaml.safe_dump({**body(), "spec": spec})
+    path = str(bundle(tmp_path, **{OBJECT: text}))
+    with contextlib.suppress(Unusable):
+        assert yaml.safe_load(inputs.opened(path).read())["kind"] == "ModelDeployment"
+
+
+@pytest.mark.parametrize("at", [60, -40, -10], ids=["data", "directory", "its end"])
+def test_a_damaged_bundle_is_no_traceback(tmp_path: Path, at: int) -> None:
+    path = bundle(tmp_path, **{OBJECT: yaml.safe_dump(body()) * 50})
+    data = bytearray(path.read_bytes())
+    data[at : at + 8 if at > 0 else at + 4] = b"\xff" * (8 if at > 0 else 4)
+    path.write_bytes(data)
+    with pytest.raises((Unusable, UnicodeDecodeError)):
+        inputs.opened(str(path)).read()
 
 
 @pytest.mark.parametrize(

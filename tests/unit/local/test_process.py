@@ -34,8 +34,21 @@ async def test_what_does_not_end_is_ended_with_all_that_it_started(tmp_path: Pat
         f"open({str(pid)!r}, 'w').write(str(child.pid))\n"
         "time.sleep(600)"
     )
-    with pytest.raises(TimeoutError):
-        await ended(code, seconds=2)
+    with pytest.raises(process.Late) as late:
+        await ended(f"print('so far', flush=True)\n{code}", seconds=2)
+    assert late.value.output == "so far\n"
+    assert not _runs(int(pid.read_text()))
+
+
+async def test_what_it_has_started_and_left_is_not_waited_for(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(pid)!r}, 'w').write(str(child.pid))\n"
+        "print('done')"
+    )
+    assert await ended(code, seconds=20) == process.Ended(0, "done\n")
     assert not _runs(int(pid.read_text()))
 
 

@@ -7,6 +7,7 @@ import pytest
 from bastaix.api.reasons import BY_GROUP, BY_NAME
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.text import MAX_LENGTH
+from tests.corpus.causes import BY_NAME as BY_CAUSE
 from tests.corpus.causes import CAUSES
 from tests.corpus.elsewhere import NOT_HERE
 from tests.corpus.recorded import FILES, recording
@@ -17,7 +18,7 @@ from tests.unit.bodies import body
 def test_names_what_the_cluster_said(file: Path) -> None:
     made = recording(file, body())
     found = diagnose(made.observed, made.revision)
-    assert found.reason.name == made.expected
+    assert found.reason.name == made.expected == BY_CAUSE[file.stem].reason
     assert found.message.isprintable()
     assert 0 < len(found.message) <= MAX_LENGTH
 
