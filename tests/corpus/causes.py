@@ -64,6 +64,17 @@ CODE: Final = (
         lines="{}['nobody has this key']",
     ),
     Cause(
+        name="network-at-start",
+        reason="ConnectionFailed",
+        lines="import urllib.request; urllib.request.urlopen('http://nobody.invalid/')",
+    ),
+    Cause(
+        name="volume-full",
+        reason="DiskFull",
+        lines="open('/data/weights', 'wb').write(bytes(1 << 22))",
+        spec=_volume({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}),
+    ),
+    Cause(
         name="attribute-missing",
         reason="AttributeMissing",
         lines="if False:\n    build = None",

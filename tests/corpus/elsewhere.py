@@ -10,6 +10,7 @@ NOT_HERE: Final = {
     "SharedMemoryTooSmall": (
         "needs an engine of several processes; from vllm/distributed/device_communicators"
     ),
+    "DeviceMemoryTaken": "needs a GPU; from vllm/v1/worker/gpu_worker.py",
     "EngineInitFailed": (
         "what is left of it is not known by name: the log of the engine tells the cause"
     ),

@@ -21,9 +21,9 @@ _NAME: Final = re.compile(
 )
 _OF_THE_APP: Final = "/working_dir_files/"
 """In the path of each of its modules, where Ray has unpacked it."""
-_PLACE: Final = re.compile(r"/working_dir_files/[^/\"]+/([^\"]+)\", line (\d+)")
+_PLACE: Final = re.compile(r"/working_dir_files/[^/\"]++/([^\"]++)\", line (\d+)")
 # Ray's errors carry the id of an actor, which nobody can read
-_BYTES: Final = re.compile(r", b'(?:\\.|[^'])*'")
+_BYTES: Final = re.compile(r", b'(?:\\.|[^'\\])*+'")
 _VALIDATION: Final = re.compile(r"\d+ validation errors? for \w+$")
 _WHILE_IMPORTED: Final = re.compile(r", in import_(module_and_)?attr$")
 
@@ -74,8 +74,10 @@ _SIGNS: Final = (
         r"No available memory for the cache blocks",
         r"larger than the available KV cache",
         r"OutOfMemoryError: (CUDA|HIP|XPU) out of memory",
-        r"Free memory on device .* is less than desired",
     ),
+    _sign(reasons.DEVICE_MEMORY_TAKEN, r"Free memory on device .* is less than desired"),
+    _sign(reasons.DISK_FULL, r"No space left on device|Disk quota exceeded"),
+    _sign(reasons.NODE_LOST, r"because its node has died|[Tt]he node .{0,200} was preempted"),
     _sign(
         reasons.ENGINE_ARGUMENT_UNKNOWN,
         r"engine_kwargs has no key",  # the serve apps, which look before the engine does
@@ -95,6 +97,18 @@ _SIGNS: Final = (
     ),
 )
 
+_NETWORK: Final = _sign(
+    reasons.CONNECTION_FAILED,
+    r"Name or service not known|[Nn]ame resolution|getaddrinfo failed",
+    r"Connection (refused|timed out|reset by peer)|No route to host|Network is unreachable",
+    r"Read timed out|ReadTimeout|ConnectTimeout|Max retries exceeded",
+    r"Could not connect to the endpoint",
+    r"\b(429|5\d\d) (Client|Server) Error",
+)
+_OF_RAY: Final = re.compile(r"RPC|rpc|Actor\w*Error")
+"""Its own connections break when a process ends, which is a consequence."""
+_HANDLED: Final = "During handling of the above exception, another exception occurred:"
+
 _LATER: Final = (
     _sign(reasons.ENGINE_INIT_FAILED, r"Engine core initialization failed"),
     _sign(
@@ -111,7 +125,13 @@ _LATER: Final = (
 def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
     lines = [line for line in cleaned(_BYTES.sub("", text)) if line]
-    found = named(lines) or _of_imports(lines, import_path) or _of_runtime_env(lines)
+    found = (
+        named(lines)
+        or _of_imports(_unhandled(lines), import_path)
+        or _of_network(lines)
+        or _of_imports(lines, import_path)
+        or _of_runtime_env(lines)
+    )
     if found is not None:
         return found
     later = _first(lines, _LATER)
@@ -147,6 +167,16 @@ def _first(lines: list[str], signs: tuple[_Sign, ...]) -> Finding | None:
             if sign.pattern.search(lines[at]):
                 return Finding(sign.reason, shortened(_with_field(lines, at)))
     return None
+
+
+def _of_network(lines: list[str]) -> Finding | None:
+    return _first([line for line in lines if not _OF_RAY.search(line)], (_NETWORK,))
+
+
+def _unhandled(lines: list[str]) -> list[str]:
+    """What came of it in the end: an import that fails may well be provided for."""
+    handled = [at for at, line in enumerate(lines) if line == _HANDLED]
+    return lines[handled[-1] :] if handled else lines
 
 
 def _with_field(lines: list[str], at: int) -> str:

@@ -4,20 +4,23 @@ The list at the end is the documentation; its order is the order in which things
 what is found first is what everything after it waits for.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import chain
 from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe import causes, ends, logs, mounting, pods, serve
-from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready
+from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready, moment
 from bastaix.observe.text import shortened
 
 UNHEEDED_SECONDS: Final = 30.0
 """KubeRay answers within one: for so long it may be restarted."""
+
+
+_ASKS_GPU: Final = re.compile(r"(?:asks for|each replica:) [^;]*[\"']GPU[\"']")
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,8 @@ def unheeded_for(observed: Observed, revision: str) -> float | None:
     rayservice = observed.rayservice_of(revision)
     if rayservice is None or rayservice.get("status") or observed.at is None:
         return None
-    try:
-        return (observed.at - datetime.fromisoformat(creation(rayservice))).total_seconds()
-    except ValueError:
-        return None
+    created = moment(creation(rayservice))
+    return None if created is None else (observed.at - created).total_seconds()
 
 
 def _not_reconciled(view: _View) -> Finding | None:
@@ -116,9 +117,11 @@ def _answered(view: _View) -> Finding | None:
 
 
 def _pod_refused(view: _View) -> Finding | None:
+    """One that holds up the start: what is one of several replicas too few is said elsewhere."""
     cluster = view.observed.raycluster_of(view.revision)
     failure = condition(cluster or {}, "ReplicaFailure")
-    if cluster is None or failure.get("status") != "True":
+    roles = (view.observed.pods_of(view.revision, role) for role in ("head", "worker"))
+    if cluster is None or failure.get("status") != "True" or all(roles):
         return None
     found = pods.refused(str(failure.get("message") or failure["reason"]))
     return replace(found, object=f"RayCluster/{cluster['metadata']['name']}")
@@ -129,15 +132,19 @@ def _head_hindered(view: _View) -> Finding | None:
     heads = view.observed.pods_of(view.revision, "head")
     if any(is_ready(head) for head in heads):
         return None
-    wrong = _wrong(view, "head", heads) or _wrong(view, "worker", _idle_workers(view))
+    wrong = _wrong(view, "head", heads)
+    if view.app is None:
+        wrong = wrong or _wrong(view, "worker", _idle_workers(view))
     if wrong is not None:
         return wrong
+    if view.app is not None:
+        # Serve has run in this cluster, so it had a head before, and its workers end with it
+        called = f"head Pod {heads[0]['metadata']['name']}" if heads else "another head Pod"
+        return Finding(reasons.HEAD_LOST, f"the head was lost; waiting for {called}")
     if not heads:
         return Finding(reasons.STARTING_RAY, "waiting for KubeRay to create the head Pod")
     message = f"waiting for head Pod {heads[0]['metadata']['name']} to become ready"
-    # Serve has run in this cluster, so it had a head before
-    reason = reasons.STARTING_RAY if view.app is None else reasons.HEAD_LOST
-    return _underway(view, heads) or Finding(reason, message)
+    return _underway(view, heads) or Finding(reasons.STARTING_RAY, message)
 
 
 def _idle_workers(view: _View) -> list[Object]:
@@ -149,11 +156,17 @@ def _idle_workers(view: _View) -> list[Object]:
 
 def _wrong(view: _View, role: str, party: list[Object]) -> Finding | None:
     """With a Pod that is there, or by what those before it ended."""
-    ended = ends.last(view.observed.ends, view.revision, role, view.observed.at)
+    ended = _ended(view, role)
     if ended is not None and ended.reason == reasons.CRASH_LOOPING:
         return ended
     found = (each for pod in party if (each := _hindrance(view, pod)))
     return next((each for each in found if each.reason.heals != "itself"), ended)
+
+
+def _ended(view: _View, role: str) -> Finding | None:
+    """By what the Pods before those that are there did, since this start."""
+    since = moment(creation(view.rayservice)) if view.rayservice else None
+    return ends.last(view.observed.ends, view.revision, role, view.observed.at, since)
 
 
 def _underway(view: _View, party: list[Object]) -> Finding | None:
@@ -169,7 +182,21 @@ def _serve_failed(view: _View) -> Finding | None:
     if view.app is None or view.app.status != serve.DEPLOY_FAILED:
         return None
     told = view.of_rayservice(causes.cause(view.app.said(), serve.import_path(view.rayservice)))
+    if not logs.is_unexplained(told):
+        return told
+    ended = _ended(view, "worker")
+    if ended is not None and ended.reason.is_known:
+        return ended
     return logs.explained(told, view.observed, view.revision)
+
+
+def _worker_lost(view: _View) -> Finding | None:
+    """Whatever Serve makes of it: it knows its replicas, and not why they are gone."""
+    workers = view.observed.pods_of(view.revision, "worker")
+    if any(map(is_ready, workers)):
+        return None
+    # one that runs and is not ready may well go the way of those before it
+    return _wrong(view, "worker", _idle_workers(view))
 
 
 def _serve_unhealthy(view: _View) -> Finding | None:
@@ -178,15 +205,11 @@ def _serve_unhealthy(view: _View) -> Finding | None:
     return view.of_rayservice(Finding(reasons.HEALTH_CHECK_FAILING, view.app.complaint()))
 
 
-def _worker_hindered(view: _View) -> Finding | None:
+def _worker_awaited(view: _View) -> Finding | None:
     workers = view.observed.pods_of(view.revision, "worker")
-    if any(is_ready(worker) for worker in workers):
-        return None
     idle = _idle_workers(view)
-    # one that runs and is not ready may well go the way of those before it
-    wrong = _wrong(view, "worker", idle)
-    if wrong is not None or (workers and not idle):
-        return wrong
+    if workers and not idle:
+        return None
     message = "waiting for KubeRay to create a worker Pod"
     if idle:
         message = f"waiting for worker Pod {idle[0]['metadata']['name']} to start"
@@ -205,7 +228,7 @@ def _replica_unplaced(view: _View) -> Finding | None:
     unplaced = view.app.unplaced()
     if unplaced is None:
         return None
-    is_vain = "GPU" in unplaced and _has_no_gpu(view)
+    is_vain = _ASKS_GPU.search(unplaced) is not None and _has_no_gpu(view)
     reason = reasons.RAY_RESOURCES_UNAVAILABLE if is_vain else reasons.SCHEDULING
     return view.of_rayservice(Finding(reason, unplaced))
 
@@ -254,8 +277,9 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _pod_refused,
     _head_hindered,
     _serve_failed,
+    _worker_lost,
     _serve_unhealthy,
-    _worker_hindered,
+    _worker_awaited,
     _app_unknown,
     _replica_unplaced,
     _loading,

@@ -44,15 +44,18 @@ def wanted(observed: Observed) -> Iterator[tuple[Object, str]]:
         if app is None or app.status != serve.DEPLOY_FAILED:
             continue
         said = app.said()
-        if causes.cause(said, serve.import_path(rayservice)).reason in _UNEXPLAINED:
+        if is_unexplained(causes.cause(said, serve.import_path(rayservice))):
             workers = observed.pods_of(str(revision_of(rayservice)), "worker")
             yield from ((pod, said) for pod in filter(_runs, workers[:MOST_PODS]))
 
 
+def is_unexplained(told: Finding) -> bool:
+    """It says that something died, and not of what."""
+    return told.reason in _UNEXPLAINED
+
+
 def explained(outside: Finding, observed: Observed, revision: str) -> Finding:
     """What was seen from outside, by what the workers have written, should they say more."""
-    if outside.reason not in _UNEXPLAINED:
-        return outside
     found = [
         replace(finding, object=f"Pod/{pod['metadata']['name']}")
         for pod in observed.pods_of(revision, "worker")

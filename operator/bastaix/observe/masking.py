@@ -13,8 +13,10 @@ MASK: Final = "***"
 
 _TOKENS: Final = re.compile(
     r"""
-    \b(?:hf_|gh[pousr]_|github_pat_|glpat-|glptt-|gldt-|sk-|[rs]k_(?:live|test)_|whsec_|xox[abprs]-
-        |xapp-|AKIA|ASIA|AIza|npm_|pypi-|nvapi-|dckr_pat_|gsk_|hv[sb]\.|ya29\.|SG\.)
+    \b(?:gh[pousr]_|github_pat_|glpat-|glptt-|gldt-|[rs]k_(?:live|test)_|whsec_|xox[abprs]-
+        |xapp-|AKIA|ASIA|AIza|nvapi-|dckr_pat_|gsk_|hv[sb]\.|ya29\.|SG\.
+        # packages have such names too, but neither capitals nor many digits
+        |(?:hf_|sk-|npm_|pypi-)(?=[a-z_\-]{0,64}[A-Z0-9]))
         [A-Za-z0-9_\-]{8,}[\w.\-]*
     | (?<![\w\-])eyJ[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]*   # a JSON web token
     | (?<=://)[^\s/"'<>]+(?=@)                        # user:password@host

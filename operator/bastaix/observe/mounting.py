@@ -4,6 +4,7 @@ So the Events of a Pod are wanted while it is on a node and nothing has started 
 count, and what they mean, is decided here. Reading them is the reconciler's.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,9 @@ from bastaix.observe.observed import Object, condition
 from bastaix.observe.text import shortened
 
 _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
-_ABSENT: Final = "not found"
+_ABSENT: Final = re.compile(
+    r'(secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent \w+ key'
+)
 LATE_SECONDS: Final = 30.0
 """For so long what is not said to be absent may be a node that is slow."""
 
@@ -38,7 +41,7 @@ def complaint(events: Iterable[Object], waited: float) -> str | None:
     if newest is None or newest.get("reason") not in _FAILED:
         return None
     said = str(newest.get("message") or newest["reason"])
-    return said if _ABSENT in said or waited >= LATE_SECONDS else None
+    return said if _ABSENT.search(said) or waited >= LATE_SECONDS else None
 
 
 def finding(pod: Object, complaint: str) -> Finding:

@@ -50,6 +50,8 @@ class End:
     uid: str
     revision: str
     role: str
+    born: datetime
+    """When it was created."""
     at: datetime
     finding: Finding
 
@@ -113,7 +115,8 @@ class Observed:
 
     def raycluster_of(self, revision: str) -> Object | None:
         """The RayCluster that KubeRay made last for a revision: it copies our labels to it."""
-        clusters = [each for each in self.rayclusters if revision_of(each) == revision]
+        living = (each for each in self.rayclusters if "deletionTimestamp" not in each["metadata"])
+        clusters = [each for each in living if revision_of(each) == revision]
         return max(clusters, key=lambda each: str(creation(each)), default=None)
 
     def kept(self, revision: str) -> Object | None:
@@ -128,6 +131,14 @@ def revision_of(obj: Object) -> str | None:
 
 def creation(obj: Object) -> str:
     return str(obj["metadata"].get("creationTimestamp", ""))
+
+
+def moment(text: object) -> datetime | None:
+    """As the API server writes it; None: it has not, or in no form that is known."""
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
 
 
 def condition(obj: Object, type: str) -> Object:

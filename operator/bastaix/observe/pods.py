@@ -6,14 +6,13 @@ known here, but in `ends`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe.observed import Object, condition
+from bastaix.observe.observed import Object, condition, moment
 from bastaix.observe.text import last_line, shortened
 
 _UNAVAILABLE: Final = frozenset(
@@ -51,11 +50,10 @@ def end(pod: Object) -> Finding | None:
     return _of(pod, (_killed, _ended))
 
 
-def finished(pod: Object) -> Iterator[datetime]:
-    """When each of its containers that has ended did."""
-    for container in _containers(pod):
-        with suppress(ValueError):
-            yield datetime.fromisoformat(str(_terminated(container).get("finishedAt")))
+def broken(pod: Object) -> Iterator[datetime]:
+    """When each of its containers that has ended, and not well, did."""
+    ended = (end for each in _containers(pod) if (end := _terminated(each)).get("exitCode"))
+    yield from (at for end in ended if (at := moment(end.get("finishedAt"))) is not None)
 
 
 def _of(pod: Object, checks: Iterable[Callable[[Object], Finding | None]]) -> Finding | None:

@@ -6,6 +6,8 @@ from typing import Final
 from bastaix.observe.masking import masked
 
 MAX_LENGTH: Final = 300
+LONGEST_TEXT: Final = 64 * 1024
+LONGEST_LINE: Final = 4 * 1024
 ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -15,8 +17,12 @@ def plain(text: str) -> list[str]:
 
 
 def cleaned(text: str) -> list[str]:
-    """Its lines without colours and indentation."""
-    return [line.strip() for line in plain(text)]
+    """Its lines without colours, indentation and secrets; who wrote it may have written much.
+
+    Of a long text it is the end, of a long line the beginning.
+    """
+    kept = masked(ANSI.sub("", text[-LONGEST_TEXT:]))
+    return [line.strip()[:LONGEST_LINE] for line in kept.splitlines()]
 
 
 def last_line(text: str) -> str:
@@ -24,6 +30,9 @@ def last_line(text: str) -> str:
     return shortened(next((line for line in reversed(cleaned(text)) if line), ""))
 
 
-def shortened(line: str) -> str:
-    line = masked("".join(char for char in line if char.isprintable()))
+def shortened(text: str) -> str:
+    """One line of it, whatever it was."""
+    # a gap stays a gap: two words that are glued are another word
+    spaced = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    line = " ".join(masked(spaced).split("\n"))
     return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"

@@ -25,8 +25,9 @@ class Endings:
         now, known = self._now(), self._ends.get(name, ())
         seen = {each.uid for each in known}
         new = (ends.end(pod, now) for pod in observed.pods if pod["metadata"]["uid"] not in seen)
-        kept = [each for each in known if now - each.at < ends.SOON]
-        found = (*kept, *(each for each in new if each is not None))[-MOST:]
+        # those whose Pods are still there included: it is the end that was long ago
+        told = [each for each in (*known, *new) if each is not None and now - each.at < ends.SOON]
+        found = tuple(sorted(told, key=lambda each: (each.at, each.uid)))[-MOST:]
         if found:
             self._ends[name] = found
         else:

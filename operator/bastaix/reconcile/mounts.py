@@ -4,12 +4,14 @@ Nothing wakes the operator when an Event is written, and a watch on Events would
 the whole cluster; so they are read now and then, the more seldom the longer a Pod waits.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bastaix.observe import mounting
+from bastaix.observe import mounting, pods
 from bastaix.observe.observed import Object, Observed
 from bastaix.reconcile.cluster import Cluster, Refused
 from bastaix.reconcile.index import Name
@@ -17,6 +19,11 @@ from bastaix.reconcile.index import Name
 FIRST_SECONDS: Final = 2.0
 SELDOM: Final = 0.25
 """Of the time that a Pod has waited goes by until its Events are read again."""
+LONGEST_SECONDS: Final = 60.0
+MOST_PODS: Final = 4
+"""Of those of one role that wait: they wait for the same."""
+PATIENCE_SECONDS: Final = 5.0
+"""What is known without them must not wait for an API server that is slow."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +40,46 @@ class Mounts:
 
     async def told(self, name: Name, observed: Observed) -> Observed:
         """With what is not mounted, by the uid of the Pod."""
-        now, before = self._now(), self._read.get(name, {})
-        found: dict[str, _Read] = {}
-        for pod in observed.pods:
-            waited = mounting.waited(pod, now)
-            if waited is None or waited < FIRST_SECONDS:
-                continue
-            last = before.get(uid := pod["metadata"]["uid"])
-            is_due = last is None or (now - last.at).total_seconds() >= every(waited)
-            found[uid] = await self._asked(pod, waited) if last is None or is_due else last
-        self._read[name] = found
+        before = self._read.pop(name, {})
+        waiting = dict(_waiting(observed, self._now()))
+        due = [
+            uid for uid, (pod, waited) in waiting.items() if self._is_due(before.get(uid), waited)
+        ]
+        read = await asyncio.gather(*(self._asked(*waiting[uid], before.get(uid)) for uid in due))
+        known = {**before, **dict(zip(due, read, strict=True))}
+        found = {uid: known[uid] for uid in waiting}
+        if found:
+            self._read[name] = found
         complaints = {uid: each.complaint for uid, each in found.items() if each.complaint}
         return replace(observed, unmounted=complaints)
 
     def forget(self, name: Name) -> None:
         self._read.pop(name, None)
 
-    async def _asked(self, pod: Object, waited: float) -> _Read:
+    def _is_due(self, last: _Read | None, waited: float) -> bool:
+        return last is None or (self._now() - last.at).total_seconds() >= every(waited)
+
+    async def _asked(self, pod: Object, waited: float, last: _Read | None) -> _Read:
         try:
-            events = await self._cluster.events(pod)
-        except Refused:  # an older chart's rights; what else is known stays known
-            events = ()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                events = await self._cluster.events(pod)
+        except (Refused, TimeoutError):  # an older chart's rights; what is known stays known
+            return _Read(self._now(), None if last is None else last.complaint)
         return _Read(self._now(), mounting.complaint(events, waited))
+
+
+def _waiting(observed: Observed, now: datetime) -> Iterator[tuple[str, tuple[Object, float]]]:
+    """By uid, the Pods whose Events are wanted, and for how long they have waited."""
+    seen: Counter[str] = Counter()
+    for pod in observed.pods:
+        waited = None if "deletionTimestamp" in pod["metadata"] else mounting.waited(pod, now)
+        if waited is None or waited < FIRST_SECONDS:
+            continue
+        seen[role := pods.called(pod).partition(" ")[0]] += 1
+        if seen[role] <= MOST_PODS:
+            yield pod["metadata"]["uid"], (pod, waited)
 
 
 def every(waited: float) -> float:
     """Seconds until the Events of a Pod are read again that has waited for so long."""
-    return max(FIRST_SECONDS, waited * SELDOM)
+    return min(LONGEST_SECONDS, max(FIRST_SECONDS, waited * SELDOM))

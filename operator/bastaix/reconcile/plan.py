@@ -13,7 +13,7 @@ from typing import Final
 
 from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
-from bastaix.api.errors import Hindrance, Waiting
+from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.reasons import Finding, explained
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
@@ -306,5 +306,5 @@ def _hindered(steps: Plan, hindrance: Hindrance | None) -> Plan:
     return replace(
         steps,
         after=soonest(steps.after, after),
-        said=Said(finding, finding.reason.heals == "never"),
+        said=Said(finding, isinstance(hindrance, Stalled)),
     )

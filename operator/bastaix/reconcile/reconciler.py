@@ -101,7 +101,7 @@ class Reconciler:
             goal = await self._goal(md)
             return await self._pursue(md, body, goal)
         except Hindrance as hindrance:
-            said = Said(hindrance.finding, hindrance.finding.reason.heals == "never")
+            said = Said(hindrance.finding, isinstance(hindrance, Stalled))
             await self._tell(body, goal, said)
             return hindrance.after if isinstance(hindrance, Waiting) else None
         except Refused as refusal:

@@ -19,6 +19,7 @@ REFUSED_SECONDS: Final = 60.0
 TRANSIENT: Final = frozenset({409, 429})
 """Of no interest to anybody: somebody was faster, or the API server has too much to do."""
 
+_OF_ADMISSION: Final = ("admission webhook", "denied request", "does not support dry run")
 _AFFINITY: Final = re.compile(r"(?<=\.)affinity\.[^\s:,\"']+")
 
 
@@ -32,6 +33,9 @@ def explained(refusal: Refused) -> Hindrance | None:
             field = f"spec.runtime.{users[0]}"
             return Stalled(reasons.INVALID_SPEC, f"Kubernetes has no field {field}")
         return Waiting(reasons.KUBERAY_UNSUPPORTED, message, UNSUPPORTED_SECONDS)
+    if any(sign in refusal.message for sign in _OF_ADMISSION):
+        # whatever status it has: a policy may be changed
+        return Waiting(reasons.ADMISSION_DENIED, message, DENIED_SECONDS)
     if refusal.status in (400, 422):
         return Stalled(reasons.RAYSERVICE_REFUSED, message)
     if refusal.status in TRANSIENT or refusal.status >= 500:

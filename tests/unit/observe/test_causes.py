@@ -1,5 +1,7 @@
 """What Ray Serve's tracebacks mean: each with the words that Ray and vLLM have for it."""
 
+import time
+
 import pytest
 
 from bastaix.api import reasons
@@ -16,6 +18,60 @@ CONSTRUCTOR = (
 ENGINE = CONSTRUCTOR + "RuntimeError: Engine core initialization failed. See root cause above.\n"
 
 TEXTS: list[tuple[str, str, Reason, str]] = [
+    *(
+        (f"the network: {line}", CONSTRUCTOR + line, reasons.CONNECTION_FAILED, line)
+        for line in (
+            "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: x",
+            "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: x",
+            "requests.exceptions.ReadTimeout: HTTPSConnectionPool: Read timed out.",
+            'botocore.EndpointConnectionError: Could not connect to the endpoint URL: "x"',
+            "urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>",
+            "psycopg.OperationalError: connection to server failed: Connection refused",
+        )
+    ),
+    (
+        "an import that is provided for, and then the network",
+        DEPLOYING
+        + "ModuleNotFoundError: No module named 'hf_transfer'\n\n"
+        + "During handling of the above exception, another exception occurred:\n\n"
+        + "ConnectionError: Temporary failure in name resolution\n",
+        reasons.CONNECTION_FAILED,
+        "name resolution",
+    ),
+    (
+        "an import that is turned into another error",
+        DEPLOYING
+        + "ModuleNotFoundError: No module named 'flash_attn'\n\n"
+        + "During handling of the above exception, another exception occurred:\n\n"
+        + "RuntimeError: install it\n",
+        reasons.DEPENDENCY_MISSING,
+        "'flash_attn'",
+    ),
+    (
+        "a node that went away under a replica",
+        CONSTRUCTOR + "ray.exceptions.ActorDiedError: The actor died because its node has died.",
+        reasons.NODE_LOST,
+        "its node has died",
+    ),
+    (
+        "a disk without room for the weights",
+        CONSTRUCTOR + "OSError: [Errno 28] No space left on device",
+        reasons.DISK_FULL,
+        "No space left",
+    ),
+    (
+        "a device that somebody else has filled",
+        ENGINE + "ValueError: Free memory on device cuda:0 (2.1/79.1 GiB) on startup is less than"
+        " desired GPU memory utilization (0.9, 71.2 GiB).",
+        reasons.DEVICE_MEMORY_TAKEN,
+        "Free memory on device",
+    ),
+    (
+        "a connection of Ray's own, which breaks with a process",
+        CONSTRUCTOR + "ActorUnavailableError: RPC error: failed to connect: Connection refused",
+        reasons.REPLICA_LOST,
+        "RPC error",
+    ),
     (
         "the app's module is not there",
         DEPLOYING + "ModuleNotFoundError: No module named 'app'",
@@ -226,3 +282,20 @@ def test_the_id_of_an_actor_is_no_evidence() -> None:
     assert (
         cause(CONSTRUCTOR + lost, IMPORT_PATH).message == "ActorUnavailableError('Socket closed')"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ", b'" + "\\x80" * 30_000,
+        "/working_dir_files/a/" * 20_000,
+        "Access to model " * 20_000,
+        "Quantization " * 20_000,
+        "Model architectures " * 20_000,
+        "the node " * 30_000,
+    ],
+)
+def test_a_text_that_is_made_to_be_slow_is_not(text: str) -> None:
+    before = time.process_time()
+    cause(CONSTRUCTOR + text, IMPORT_PATH)
+    assert time.process_time() - before < 5

@@ -70,6 +70,10 @@ def with_workers(resources: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def refused_pod(message: str) -> dict[str, Any]:
+    return raycluster(type="ReplicaFailure", status="True", reason="Failed", message=message)
+
+
 STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "the user wants no Pods",
@@ -132,6 +136,46 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         ),
         reasons.RAY_RESOURCES_UNAVAILABLE,
         "'GPU': 2.0",
+    ),
+    (
+        "a deployment that is called after a GPU and asks for none",
+        scene(
+            rayservice=app("DEPLOYING", NoGPUModel=("UPDATING", UNPLACED)),
+            rayclusters=(with_workers({"limits": {"memory": "2Gi"}}),),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.SCHEDULING,
+        "NoGPUModel",
+    ),
+    (
+        "the workers of an app that runs are gone, and no node has a place for others",
+        scene(
+            rayservice=app("UNHEALTHY", LLM=("UNHEALTHY", "A replica's health check failed.")),
+            pods=(HEAD, pod("worker", conditions=NO_NODE)),
+            **UP,
+        ),
+        reasons.UNSCHEDULABLE,
+        "Insufficient memory",
+    ),
+    (
+        "the app failed while another of its workers was refused",
+        scene(
+            rayservice=app("DEPLOY_FAILED", TRACEBACK),
+            rayclusters=(refused_pod("exceeded quota: few"),),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.DEPENDENCY_MISSING,
+        "'main'",
+    ),
+    (
+        "all workers are refused",
+        scene(
+            rayservice=rayservice(),
+            rayclusters=(refused_pod("exceeded quota: few"),),
+            pods=(HEAD,),
+        ),
+        reasons.QUOTA_EXCEEDED,
+        "few",
     ),
     (
         "a replica waits for a GPU that another Pod may bring",
@@ -447,8 +491,8 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "what has answered has no Pod any more",
         replace(ANSWERING, pods=()),
-        reasons.STARTING_RAY,
-        "create the head Pod",
+        reasons.HEAD_LOST,
+        "waiting for another head Pod",
     ),
 ]
 
@@ -475,6 +519,10 @@ def test_takes_a_pod_that_is_leaving_for_none() -> None:
     leaving = ready("worker")
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert not replace(ANSWERING, pods=(ready("head"), leaving)).answered(HASH)
+
+
+def test_a_head_is_no_replica() -> None:
+    assert not replace(ANSWERING, pods=(ready("head"), running("worker"))).answered(HASH)
 
 
 def test_takes_a_worker_of_another_revision_for_none() -> None:

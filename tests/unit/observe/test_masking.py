@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bastaix.observe.masking import is_named_like_a_secret, masked
-from bastaix.observe.text import last_line
+from bastaix.observe.text import last_line, shortened
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_takes_out_what_has_the_form_or_the_name_of_a_secret(text: str, left: st
     "text",
     [
         "ModuleNotFoundError: No module named 'tokenizers'",
+        "ModuleNotFoundError: No module named 'hf_transfer'",
+        "no distribution of sk-learn-intelex, hf_xet_core, npm_config_cache",
         "max_tokens: 24",
         "the tokenizer of smollm2 was not found",
         "wrong arguments: llm_configs[0].engine_kwarg is unknown, did you mean 'engine_kwargs'?",
@@ -76,6 +78,20 @@ def test_leaves_what_only_sounds_like_one(text: str) -> None:
 
 def test_an_evidence_line_is_masked() -> None:
     assert last_line("ValueError: token=abcdefgh") == "ValueError: token=***"
+    assert last_line("config password:\n  hunter2hunter2") == "***"
+    assert last_line("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B") == "***"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("error\nhf_AbCdEfGhIjKlMnOp", "error ***"),
+        ("token\thf_AbCdEfGhIjKlMnOp", "token ***"),
+        ("Bearer\tabcdefghijkl", "Bearer ***"),
+    ],
+)
+def test_what_stood_apart_is_not_glued_to_what_hides_it(text: str, left: str) -> None:
+    assert shortened(text) == left
 
 
 @pytest.mark.parametrize(

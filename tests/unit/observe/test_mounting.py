@@ -17,6 +17,7 @@ PLACED = {
     "lastTransitionTime": (AT - timedelta(seconds=7)).isoformat(),
 }
 ABSENT = 'MountVolume.SetUp failed for volume "data" : secret "data" not found'
+DRIVER = "driver name ebs.csi.aws.com not found in the list of registered CSI drivers"
 SLOW = 'MountVolume.SetUp failed for volume "data" : timed out waiting for the condition'
 
 
@@ -61,6 +62,7 @@ def test_a_pod_waits_on_its_node_until_something_has_started_in_it(
 def test_what_is_absent_is_told_at_once_and_what_may_be_slow_only_when_it_is_late() -> None:
     assert complaint([event("FailedMount", ABSENT)], 2) == ABSENT
     assert complaint([event("FailedMount", SLOW)], LATE_SECONDS - 1) is None
+    assert complaint([event("FailedMount", DRIVER)], LATE_SECONDS - 1) is None
     assert complaint([event("FailedMount", SLOW)], LATE_SECONDS) == SLOW
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Body
-from bastaix.reconcile.mounts import FIRST_SECONDS, Mounts, every
+from bastaix.reconcile.mounts import FIRST_SECONDS, LONGEST_SECONDS, MOST_PODS, Mounts, every
 from tests.unit.bodies import body
 from tests.unit.observe.scenes import container, pod
 from tests.unit.reconcile.fakes import Clock, FakeCluster
@@ -60,7 +60,8 @@ def test_events_are_read_once_a_pod_has_waited_and_the_more_seldom_the_longer() 
     assert room.cluster.asked == 1
     room.look(FIRST_SECONDS)
     assert room.cluster.asked == 2
-    assert every(600) == 150
+    assert every(100) == 25
+    assert every(6000) == LONGEST_SECONDS
 
 
 def test_a_pod_in_which_something_started_is_not_asked_about() -> None:
@@ -69,6 +70,27 @@ def test_a_pod_in_which_something_started_is_not_asked_about() -> None:
     started = [container(running={})]
     assert room.look(60, containerStatuses=started) == {}
     assert room.cluster.asked == 1
+
+
+def test_what_was_read_stays_known_when_it_cannot_be_read_again() -> None:
+    room = Room()
+    room.look(FIRST_SECONDS)
+    room.cluster.denied = True
+    assert room.look(60) == {"one": ABSENT["message"]}
+    assert room.cluster.asked == 2
+
+
+def test_of_many_pods_that_wait_a_few_are_asked_about_and_none_that_is_to_go() -> None:
+    room = Room()
+    room.clock.now += timedelta(seconds=FIRST_SECONDS)
+    pods = []
+    for n in range(MOST_PODS + 2):
+        one = {**room.pod, "metadata": {**room.pod["metadata"], "uid": str(n)}}
+        pods.append(one)
+    pods[0]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    observed = Observed(md_body=body(), pods=tuple(pods))
+    told = asyncio.run(room.mounts.told(NAME, observed)).unmounted
+    assert set(told) == {str(n) for n in range(1, MOST_PODS + 1)}
 
 
 def test_events_that_may_not_be_read_are_none() -> None:

@@ -74,10 +74,7 @@ MODEL_NOT_FOUND: Final = Reason(
     "The model's files are not where the engine looks for them.",
     "Correct model.source; on a volume, look whether the folder is there.",
     "never",
-    causes=(
-        "A misspelt repository; a folder that was never copied to the volume; no network to "
-        "the hub."
-    ),
+    causes="A misspelt repository; a folder that was never copied to the volume.",
 )
 MODEL_ACCESS_DENIED: Final = Reason(
     "ModelAccessDenied",
@@ -115,6 +112,30 @@ ENGINE_OUT_OF_MEMORY: Final = Reason(
         "A long context; a neighbour on the same GPU; tensor_parallel_size smaller than the "
         "model needs."
     ),
+)
+DEVICE_MEMORY_TAKEN: Final = Reason(
+    "DeviceMemoryTaken",
+    "Somebody else holds the memory of the device that the engine wants for itself.",
+    (
+        "Look with `nvidia-smi` on the node who holds it; where a device is shared, lower "
+        "gpu_memory_utilization."
+    ),
+    "outside",
+    causes="A Pod before this one that is not gone yet; a process outside of Kubernetes.",
+)
+CONNECTION_FAILED: Final = Reason(
+    "ConnectionFailed",
+    "What the app needs from the network when it starts did not answer.",
+    "Let the Pods reach what the message names; what is not there yet is tried again.",
+    "outside",
+    causes="A proxy or a NetworkPolicy; a service that is down, or limits who asks too often.",
+)
+DISK_FULL: Final = Reason(
+    "DiskFull",
+    "A disk or a volume of the Pod is full.",
+    "Make room on the node, or give the volume that the app writes to more of it.",
+    "outside",
+    causes="Weights that are downloaded into the container; a small emptyDir; a shared volume.",
 )
 SHARED_MEMORY_TOO_SMALL: Final = Reason(
     "SharedMemoryTooSmall",
