@@ -21,6 +21,10 @@ _ABSENT: Final = re.compile(
 )
 LATE_SECONDS: Final = 30.0
 """For so long what is not said to be absent may be a node that is slow."""
+FIRST_SECONDS: Final = 2.0
+SELDOM: Final = 0.25
+"""Of the time that a Pod has waited goes by until its Events are wanted again."""
+LONGEST_SECONDS: Final = 60.0
 
 
 def waited(pod: Object, at: datetime) -> float | None:
@@ -33,6 +37,11 @@ def waited(pod: Object, at: datetime) -> float | None:
     except ValueError:
         return None
     return max(0.0, (at - since).total_seconds())
+
+
+def every(waited: float) -> float:
+    """Seconds until the Events of a Pod are wanted again that has waited for so long."""
+    return min(LONGEST_SECONDS, max(FIRST_SECONDS, waited * SELDOM))
 
 
 def complaint(events: Iterable[Object], waited: float) -> str | None:

@@ -16,10 +16,6 @@ from bastaix.observe.observed import Object, Observed
 from bastaix.reconcile.cluster import Cluster, Refused
 from bastaix.reconcile.index import Name
 
-FIRST_SECONDS: Final = 2.0
-SELDOM: Final = 0.25
-"""Of the time that a Pod has waited goes by until its Events are read again."""
-LONGEST_SECONDS: Final = 60.0
 MOST_PODS: Final = 4
 """Of those of one role that wait: they wait for the same."""
 PATIENCE_SECONDS: Final = 5.0
@@ -57,7 +53,7 @@ class Mounts:
         self._read.pop(name, None)
 
     def _is_due(self, last: _Read | None, waited: float) -> bool:
-        return last is None or (self._now() - last.at).total_seconds() >= every(waited)
+        return last is None or (self._now() - last.at).total_seconds() >= mounting.every(waited)
 
     async def _asked(self, pod: Object, waited: float, last: _Read | None) -> _Read:
         try:
@@ -73,13 +69,8 @@ def _waiting(observed: Observed, now: datetime) -> Iterator[tuple[str, tuple[Obj
     seen: Counter[str] = Counter()
     for pod in observed.pods:
         waited = None if "deletionTimestamp" in pod["metadata"] else mounting.waited(pod, now)
-        if waited is None or waited < FIRST_SECONDS:
+        if waited is None or waited < mounting.FIRST_SECONDS:
             continue
         seen[role := pods.called(pod).partition(" ")[0]] += 1
         if seen[role] <= MOST_PODS:
             yield pod["metadata"]["uid"], (pod, waited)
-
-
-def every(waited: float) -> float:
-    """Seconds until the Events of a Pod are read again that has waited for so long."""
-    return min(LONGEST_SECONDS, max(FIRST_SECONDS, waited * SELDOM))

@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from bastaix.api import names, reasons
-from bastaix.api.conditions import READY, find_condition
+from bastaix.api import names
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, Refusal, revision_of
-from bastaix.observe.startup import finished
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -31,6 +29,7 @@ from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import TRANSIENT, denied, explained
+from bastaix.reconcile.reports import Reports
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -39,7 +38,7 @@ from bastaix.render.revision import (
     revision_hash,
 )
 from bastaix.rollout.roles import Roles, roles
-from bastaix.rollout.status import ours, refused, status
+from bastaix.rollout.status import refused, status
 from bastaix.rollout.story import Said
 
 LOOKS: Final = 8
@@ -70,31 +69,27 @@ class Reconciler:
         self._cluster = cluster
         self._answers = answers
         self._recorder = recorder
-        self._tally = tally
+        self._reports = Reports(cluster, recorder, tally)
         self._now = now
         self._image = image
         self._mounts = Mounts(cluster, now)
         self._endings = Endings(now)
         self._logs = Logs(cluster)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
-        self._started: dict[Name, str] = {}
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
         body = await self._cluster.read(kinds.MODELDEPLOYMENT, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._answers.forget(name)
-            self._tally.gone(name)
             self._refused.pop(name, None)
-            self._mounts.forget(name)
-            self._endings.forget(name)
-            self._logs.forget(name)
-            self._started.pop(name, None)
+            for memory in (self._reports, self._mounts, self._endings, self._logs):
+                memory.forget(name)
             return None
         try:
             md = ModelDeployment.from_body(body)
         except Stalled as stalled:
-            await self._report(body, refused(body, stalled.finding, self._now()))
+            await self._reports.report(body, refused(body, stalled.finding, self._now()))
             return None
         goal = Goal()
         try:
@@ -173,14 +168,14 @@ class Reconciler:
         if said is None:
             said = tell(md, observed, parts, goal.hindrance, now)
         wanted = status(md, observed, parts, said, now)
-        await self._report(body, wanted, events)
+        await self._reports.report(body, wanted, events)
         return {**body, "status": wanted}
 
     async def _deny(self, body: Body, goal: Goal, refusal: Refused) -> None:
         """Report a refusal: with what is seen, unless it was seeing that was refused."""
         finding = denied(refusal)
         if not refusal.during:
-            await self._report(body, refused(body, finding, self._now()))
+            await self._reports.report(body, refused(body, finding, self._now()))
         else:
             await self._tell(body, goal, Said(finding, stalled=False))
 
@@ -293,50 +288,3 @@ class Reconciler:
                 raise
             return hindrance
         return None
-
-    async def _report(
-        self, body: Body, wanted: dict[str, Any], events: tuple[Told, ...] = ()
-    ) -> None:
-        """Write the status if it says something new, and tell a change of readiness.
-
-        What `events` have told of is not told twice.
-        """
-        name = body["metadata"]["namespace"], body["metadata"]["name"]
-        ready = find_condition(wanted["conditions"], READY) or {}
-        self._tally.standing(name, ready["status"] == "True", ready["reason"])
-        old = body.get("status") or {}
-        if _comparable(old) == _comparable(wanted):
-            return
-        manifest = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            # the uid, so that it never lands on another object that has got the name since
-            "metadata": {
-                "namespace": name[0],
-                "name": name[1],
-                "uid": body["metadata"]["uid"],
-            },
-            "status": wanted,
-        }
-        await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
-        self._measure(name, old.get("startup") or {}, wanted.get("startup") or {})
-        before = find_condition(old.get("conditions") or (), READY)
-        told = {each.reason.name for each in events}
-        if before is not None and ready["reason"] not in told | {before["reason"]}:
-            good = reasons.BY_NAME[ready["reason"]].severity == "info"
-            await self._recorder.record(
-                body, reason=ready["reason"], note=ready["message"], good=good
-            )
-
-    def _measure(self, name: Name, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        """Once for each start, though a status is at times compared with one before the last."""
-        phases = finished(old, new)
-        if phases is not None and self._started.get(name) != new["created"]:
-            self._started[name] = new["created"]
-            self._tally.startup(phases)
-
-
-def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Our part, without the order of its conditions, which is a map to the API server."""
-    part = ours(status)
-    return {**part, "conditions": {each["type"]: each for each in part["conditions"]}}

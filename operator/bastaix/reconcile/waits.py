@@ -8,7 +8,6 @@ from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.children import Object
 from bastaix.reconcile.holders import DRAINING_SECONDS
-from bastaix.reconcile.mounts import every
 from bastaix.rollout import gates
 from bastaix.rollout.roles import Roles
 
@@ -39,7 +38,7 @@ def unheeded_in(observed: Observed, roles: Roles) -> float | None:
 def mounted_in(observed: Observed, now: datetime) -> float | None:
     """When the Events of a Pod that waits for its volumes are to be read again."""
     waits = (mounting.waited(pod, now) for pod in observed.pods)
-    return min((every(waited) for waited in waits if waited is not None), default=None)
+    return min((mounting.every(waited) for waited in waits if waited is not None), default=None)
 
 
 def soonest(*waits: float | None) -> float | None:
