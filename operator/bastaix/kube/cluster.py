@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
@@ -25,6 +26,7 @@ TIMEOUT = 30.0
 PAGE = 200
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024
+"""Counted from the first of these lines: a bound for very long ones, by which the last are lost."""
 BUSY = 429
 PATIENCE = 5
 LONGEST_PAUSE = 5.0
@@ -264,7 +266,10 @@ class KubeCluster:
             "limitBytes": str(LOG_BYTES),
         }
         path = POD.path(*name_of(pod["metadata"]), "log")
-        return (await self._client.content(path, query)).decode(errors="replace")
+        try:
+            return (await self._client.content(path, query)).decode(errors="replace")
+        except aiohttp.ClientError as error:  # a node that breaks off is no trouble of the rest
+            raise Refused(502, type(error).__name__, "the log came to no end") from error
 
     async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
         """Compare the index with a listing of names: cheap, and it finds what a watch missed.

@@ -184,7 +184,7 @@ async def _taken(
         message = f"the {step} was not done within {seconds:.0f} s (--timeout)"
         found = Finding(reasons.DEADLINE_EXCEEDED, message)
         raise failed(place, step, found, late.output, candidates(found)[-1]) from None
-    if ended.output.endswith(done):
+    if f"\n{done}" in ended.output:
         return
     if ended.status == 0:
         found = Finding(reasons.IMPORT_FAILED, f"the code ended the process in the {step}")

@@ -78,14 +78,17 @@ async def stop(process: asyncio.subprocess.Process, *, patience: float = _PATIEN
 
 
 async def _stop(process: asyncio.subprocess.Process, patience: float) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await process.wait()
+    try:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await process.wait()
+    finally:  # also when all of this is told to end at once
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     with suppress(ProcessLookupError, PermissionError, TimeoutError):
-        os.killpg(process.pid, signal.SIGKILL)
         async with asyncio.timeout(_SECONDS_TO_DIE):
             # those that nobody waits for are in it for ever, where nobody reaps them
             while True:

@@ -137,12 +137,13 @@ async def answered(here: Place, ray: Instance, seconds: float) -> Answer:
     long as it may be the proxy that does.
     """
     check, plan = here.plan.check, here.plan
+    probe = HttpProbe(url(here))
     address = Address(namespace="", service=plan.name, port=here.port)
     loop = asyncio.get_running_loop()
     began = loop.time()
     while True:
         left = began + seconds - loop.time()
-        answer = await HttpProbe(url(here), seconds=max(left, _EVERY)).ask(check, address)
+        answer = await probe.ask(check, address)
         is_early = loop.time() - began < _SECONDS_TO_ROUTE
         if answer.outcome == "right":
             return answer

@@ -6,7 +6,7 @@ what it looks like from outside: a model that is not found is an error of a cons
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +41,11 @@ def _sign(reason: Reason, *alternatives: str) -> _Sign:
 
 
 _SIGNS: Final = (
-    _sign(reasons.SHARED_MEMORY_TOO_SMALL, r"Insufficient space in /dev/shm"),
+    _sign(
+        reasons.SHARED_MEMORY_TOO_SMALL,
+        r"Insufficient space in /dev/shm",
+        r"(/dev/shm|shared memory).{0,200}No space left",
+    ),
     _sign(
         reasons.MODEL_ACCESS_DENIED,
         r"GatedRepoError",
@@ -60,7 +64,6 @@ _SIGNS: Final = (
         r"is not a local folder and is not a valid model identifier",
         r"Repo id must (be in the form|use alphanumeric)",
         r"outgoing traffic has been disabled",
-        r"Invalid repository ID or local directory",
         r"OfflineModeIsEnabled",
     ),
     _sign(
@@ -104,7 +107,10 @@ _NETWORK: Final = _sign(
     r"Read timed out|ReadTimeout|ConnectTimeout|Max retries exceeded",
     r"Could not connect to the endpoint",
     r"\b(429|5\d\d) (Client|Server) Error",
+    r"DistNetworkError|client socket has timed out",
 )
+# vLLM says it of whatever went wrong while it looked for the model
+_NOWHERE: Final = _sign(reasons.MODEL_NOT_FOUND, r"Invalid repository ID or local directory")
 _OF_RAY: Final = re.compile(r"RPC|rpc|Actor\w*Error")
 """Its own connections break when a process ends, which is a consequence."""
 _HANDLED: Final = "During handling of the above exception, another exception occurred:"
@@ -126,9 +132,10 @@ def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
     lines = [line for line in cleaned(_BYTES.sub("", text)) if line]
     found = (
-        named(lines)
+        _first(lines, _SIGNS)
         or _of_imports(_unhandled(lines), import_path)
         or _of_network(lines)
+        or _first(lines, (_NOWHERE,))
         or _of_imports(lines, import_path)
         or _of_runtime_env(lines)
     )
@@ -142,9 +149,12 @@ def cause(text: str, import_path: str) -> Finding:
     return Finding(reasons.SERVE_FAILED if later is None else later.reason, _last(lines))
 
 
-def named(lines: list[str]) -> Finding | None:
-    """By its own words alone, wherever these lines come from."""
-    return _first(lines, _SIGNS)
+def last_named(lines: Sequence[str]) -> Finding | None:
+    """By the last of a log's lines that names a cause: those before it may be of another attempt,
+    or of what was provided for. What an app says of its clients' requests is none."""
+    signs = [sign for sign in (*_SIGNS, _NETWORK) if sign.reason != reasons.ARGUMENTS_REJECTED]
+    found = (_first([line], tuple(signs)) for line in reversed(lines) if not _OF_RAY.search(line))
+    return next((each for each in found if each is not None), None)
 
 
 def is_from_outside(line: str) -> bool:

@@ -116,12 +116,18 @@ def _answered(view: _View) -> Finding | None:
     return Finding(reasons.READY, f"the app answered the check through {through}")
 
 
+def _head_refused(view: _View) -> Finding | None:
+    return None if view.observed.pods_of(view.revision, "head") else _pod_refused(view)
+
+
 def _pod_refused(view: _View) -> Finding | None:
-    """One that holds up the start: what is one of several replicas too few is said elsewhere."""
+    """One without which it cannot be ready."""
     cluster = view.observed.raycluster_of(view.revision)
     failure = condition(cluster or {}, "ReplicaFailure")
-    roles = (view.observed.pods_of(view.revision, role) for role in ("head", "worker"))
-    if cluster is None or failure.get("status") != "True" or all(roles):
+    if cluster is None or failure.get("status") != "True":
+        return None
+    runs = view.app is not None and view.app.status == serve.RUNNING
+    if runs and view.observed.has_replicas(view.revision):
         return None
     found = pods.refused(str(failure.get("message") or failure["reason"]))
     return replace(found, object=f"RayCluster/{cluster['metadata']['name']}")
@@ -274,9 +280,10 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _answered,
     _not_reconciled,
     _refused,
-    _pod_refused,
+    _head_refused,
     _head_hindered,
     _serve_failed,
+    _pod_refused,
     _worker_lost,
     _serve_unhealthy,
     _worker_awaited,

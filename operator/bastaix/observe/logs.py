@@ -8,6 +8,7 @@ reconciler's.
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from bastaix.api import reasons
@@ -46,7 +47,7 @@ def wanted(observed: Observed) -> Iterator[tuple[Object, str]]:
         said = app.said()
         if is_unexplained(causes.cause(said, serve.import_path(rayservice))):
             workers = observed.pods_of(str(revision_of(rayservice)), "worker")
-            yield from ((pod, said) for pod in filter(_runs, workers[:MOST_PODS]))
+            yield from ((pod, said) for pod in islice(filter(_runs, workers), MOST_PODS))
 
 
 def is_unexplained(told: Finding) -> bool:
@@ -56,17 +57,21 @@ def is_unexplained(told: Finding) -> bool:
 
 def explained(outside: Finding, observed: Observed, revision: str) -> Finding:
     """What was seen from outside, by what the workers have written, should they say more."""
-    found = [
-        replace(finding, object=f"Pod/{pod['metadata']['name']}")
-        for pod in observed.pods_of(revision, "worker")
-        if (finding := _why(outside, observed.logs.get(_uid(pod), ()))) is not None
-    ]
+    found = []
+    for pod in observed.pods_of(revision, "worker"):
+        said = observed.logs.get(str(pod["metadata"].get("uid", "")), ())
+        object = f"Pod/{pod['metadata']['name']}"
+        if said is None:  # to say by which it will not heal would be early
+            message = f"Ray Serve gave the app up; why is looked for in the log of {object}"
+            return Finding(reasons.LOADING_MODEL, message, object)
+        if (finding := _why(outside, said)) is not None:
+            found.append(replace(finding, object=object))
     named = (each for each in found if each.reason != outside.reason)
     return next(named, found[0] if found else outside)
 
 
 def _why(outside: Finding, said: tuple[str, ...]) -> Finding | None:
-    named = causes.named(list(said))
+    named = causes.last_named(said)
     if named is not None or outside.reason != reasons.ENGINE_INIT_FAILED:
         return named
     raised = (line for line in reversed(said) if _RAISED.match(line))
@@ -84,7 +89,3 @@ def _error(line: str) -> str | None:
 
 def _runs(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") == "Running"
-
-
-def _uid(pod: Object) -> str:
-    return str(pod["metadata"].get("uid", ""))

@@ -5,14 +5,15 @@ count, and what they mean, is decided here. Reading them is the reconciler's.
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe import pods
-from bastaix.observe.observed import Object, condition
+from bastaix.observe.observed import Object, Observed, condition
 from bastaix.observe.text import shortened
 
 _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
@@ -25,6 +26,8 @@ FIRST_SECONDS: Final = 2.0
 SELDOM: Final = 0.25
 """Of the time that a Pod has waited goes by until its Events are wanted again."""
 LONGEST_SECONDS: Final = 60.0
+MOST_PODS: Final = 4
+"""Of those of one role that wait: they wait for the same."""
 
 
 def waited(pod: Object, at: datetime) -> float | None:
@@ -37,6 +40,18 @@ def waited(pod: Object, at: datetime) -> float | None:
     except ValueError:
         return None
     return max(0.0, (at - since).total_seconds())
+
+
+def wanted(observed: Observed, at: datetime) -> Iterator[tuple[Object, float]]:
+    """The Pods whose Events are wanted, and for how long each has waited."""
+    seen: Counter[str] = Counter()
+    for pod in observed.pods:
+        since = None if "deletionTimestamp" in pod["metadata"] else waited(pod, at)
+        if since is None or since < FIRST_SECONDS:
+            continue
+        seen[role := pods.called(pod).partition(" ")[0]] += 1
+        if seen[role] <= MOST_PODS:
+            yield pod, since
 
 
 def every(waited: float) -> float:

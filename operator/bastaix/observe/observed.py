@@ -76,8 +76,9 @@ class Observed:
     """Of its Pods in the last minutes, the last one last."""
     unmounted: Mapping[str, str] = field(default_factory=dict)
     """By the uid of a Pod, what Events say of a volume that its node cannot mount."""
-    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By the uid of a Pod, the errors in its log, of those alone that are wanted; see `logs`."""
+    logs: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """By the uid of a Pod, the errors in its log, of those alone that are wanted; see `logs`.
+    None: it could not be read, and will be tried again."""
     checks: Mapping[Via, CheckResult] = field(default_factory=dict)
     """The last answer that counts, of the active revision and of the candidate."""
 

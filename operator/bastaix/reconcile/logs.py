@@ -1,7 +1,7 @@
 """The logs of workers whose failure Ray Serve cannot explain: each is read once a failure."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bastaix.observe import logs
@@ -13,30 +13,54 @@ LONGEST_SECONDS: Final = 5.0
 """A node that is gone does not answer; what is known without its log must not wait for it."""
 
 
+MOST_TRIES: Final = 3
+_FINAL: Final = frozenset({400, 403, 404})
+"""An older chart's rights, or a Pod that is gone: there is nothing to be read."""
+
+Key = tuple[str, str]
+"""The uid of a Pod, and what Ray Serve says of its app."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    errors: tuple[str, ...] | None
+    tries: int = 1
+
+    @property
+    def is_over(self) -> bool:
+        return self.errors is not None or self.tries >= MOST_TRIES
+
+    def told(self) -> tuple[str, ...] | None:
+        return () if self.errors is None and self.is_over else self.errors
+
+
 class Logs:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._read: dict[Name, dict[tuple[str, str], tuple[str, ...]]] = {}
+        self._read: dict[Name, dict[Key, _Read]] = {}
 
     async def told(self, name: Name, observed: Observed) -> Observed:
         """With the errors in what they have written, by the uid of the Pod."""
         before = self._read.pop(name, {})
         wanted = {(pod["metadata"]["uid"], said): pod for pod, said in logs.wanted(observed)}
-        new = [key for key in wanted if key not in before]
+        due = [key for key in wanted if key not in before or not before[key].is_over]
         # at the same time, as each of them may hang
-        read = await asyncio.gather(*(self._asked(wanted[key]) for key in new))
-        known = {**before, **dict(zip(new, read, strict=True))}
+        read = await asyncio.gather(*(self._asked(wanted[key], before.get(key)) for key in due))
+        known = {**before, **dict(zip(due, read, strict=True))}
         found = {key: known[key] for key in wanted}
         if found:
             self._read[name] = found
-        return replace(observed, logs={uid: errors for (uid, _), errors in found.items()})
+        return replace(observed, logs={uid: each.told() for (uid, _), each in found.items()})
 
     def forget(self, name: Name) -> None:
         self._read.pop(name, None)
 
-    async def _asked(self, pod: Object) -> tuple[str, ...]:
+    async def _asked(self, pod: Object, before: _Read | None) -> _Read:
+        tries = 1 if before is None else before.tries + 1
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                return logs.errors(await self._cluster.log(pod))
-        except (Refused, TimeoutError):  # an older chart's rights, or a Pod on its way out
-            return ()
+                return _Read(logs.errors(await self._cluster.log(pod)), tries)
+        except Refused as refused:
+            return _Read(() if refused.status in _FINAL else None, tries)
+        except TimeoutError:
+            return _Read(None, tries)

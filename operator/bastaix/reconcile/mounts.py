@@ -5,19 +5,16 @@ the whole cluster; so they are read now and then, the more seldom the longer a P
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bastaix.observe import mounting, pods
+from bastaix.observe import mounting
 from bastaix.observe.observed import Object, Observed
 from bastaix.reconcile.cluster import Cluster, Refused
 from bastaix.reconcile.index import Name
 
-MOST_PODS: Final = 4
-"""Of those of one role that wait: they wait for the same."""
 PATIENCE_SECONDS: Final = 5.0
 """What is known without them must not wait for an API server that is slow."""
 
@@ -37,10 +34,9 @@ class Mounts:
     async def told(self, name: Name, observed: Observed) -> Observed:
         """With what is not mounted, by the uid of the Pod."""
         before = self._read.pop(name, {})
-        waiting = dict(_waiting(observed, self._now()))
-        due = [
-            uid for uid, (pod, waited) in waiting.items() if self._is_due(before.get(uid), waited)
-        ]
+        wanted = mounting.wanted(observed, self._now())
+        waiting = {pod["metadata"]["uid"]: (pod, waited) for pod, waited in wanted}
+        due = [uid for uid, (_, waited) in waiting.items() if self._is_due(before.get(uid), waited)]
         read = await asyncio.gather(*(self._asked(*waiting[uid], before.get(uid)) for uid in due))
         known = {**before, **dict(zip(due, read, strict=True))}
         found = {uid: known[uid] for uid in waiting}
@@ -62,15 +58,3 @@ class Mounts:
         except (Refused, TimeoutError):  # an older chart's rights; what is known stays known
             return _Read(self._now(), None if last is None else last.complaint)
         return _Read(self._now(), mounting.complaint(events, waited))
-
-
-def _waiting(observed: Observed, now: datetime) -> Iterator[tuple[str, tuple[Object, float]]]:
-    """By uid, the Pods whose Events are wanted, and for how long they have waited."""
-    seen: Counter[str] = Counter()
-    for pod in observed.pods:
-        waited = None if "deletionTimestamp" in pod["metadata"] else mounting.waited(pod, now)
-        if waited is None or waited < mounting.FIRST_SECONDS:
-            continue
-        seen[role := pods.called(pod).partition(" ")[0]] += 1
-        if seen[role] <= MOST_PODS:
-            yield pod["metadata"]["uid"], (pod, waited)

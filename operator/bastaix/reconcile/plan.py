@@ -22,7 +22,7 @@ from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
 from bastaix.reconcile.holders import ours, remains
 from bastaix.reconcile.refusals import is_room_in_vain, met
-from bastaix.reconcile.waits import drain_over_in, mounted_in, retry_in, soonest, unheeded_in
+from bastaix.reconcile.waits import due_in, soonest
 from bastaix.render.service import Turn
 from bastaix.rollout import asks, evaluations, gates
 from bastaix.rollout.asks import Ask
@@ -123,10 +123,7 @@ def plan(
         after=soonest(
             move.after,
             due,
-            drain_over_in(md, roles, left, now),
-            retry_in(roles, now),
-            unheeded_in(observed, roles),
-            mounted_in(observed, now),
+            due_in(md, observed, roles, left, now),
         ),
         said=said(observed, roles, move.verdict, left, now),
     )

@@ -1,6 +1,7 @@
 """When to look again at what no event will speak of. Pure."""
 
 from datetime import datetime
+from typing import Final
 
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe import mounting
@@ -11,8 +12,30 @@ from bastaix.reconcile.holders import DRAINING_SECONDS
 from bastaix.rollout import gates
 from bastaix.rollout.roles import Roles
 
+UNREAD_SECONDS: Final = 2.0
+"""Until a log that could not be read is tried again."""
 
-def drain_over_in(
+
+def due_in(
+    md: ModelDeployment, observed: Observed, roles: Roles, left: Object | None, now: datetime
+) -> float | None:
+    """Seconds until the first of all that time alone will change."""
+    return soonest(
+        _drain_over_in(md, roles, left, now),
+        _retry_in(roles, now),
+        _unheeded_in(observed, roles),
+        _mounted_in(observed, now),
+        UNREAD_SECONDS if None in observed.logs.values() else None,
+        gates.missed_in(md, observed, roles, now),
+    )
+
+
+def soonest(*waits: float | None) -> float | None:
+    """Of the seconds to wait; none of them lies in the past."""
+    return min((max(each, 0.0) for each in waits if each is not None), default=None)
+
+
+def _drain_over_in(
     md: ModelDeployment, roles: Roles, left: Object | None, now: datetime
 ) -> float | None:
     """What goes may take its time, and a drain ends."""
@@ -22,28 +45,23 @@ def drain_over_in(
     return _to_come(*waits)
 
 
-def retry_in(roles: Roles, now: datetime) -> float | None:
+def _retry_in(roles: Roles, now: datetime) -> float | None:
     if roles.retry_at is None or roles.wanted == roles.subject:
         return None
     return _to_come((roles.retry_at - now).total_seconds())
 
 
-def unheeded_in(observed: Observed, roles: Roles) -> float | None:
+def _unheeded_in(observed: Observed, roles: Roles) -> float | None:
     """When it will be time to say that KubeRay does nothing, which brings no look by itself."""
     parties = filter(None, (roles.candidate, roles.active))
     waited = (unheeded_for(observed, each) for each in parties)
     return _to_come(*(UNHEEDED_SECONDS - each for each in waited if each is not None))
 
 
-def mounted_in(observed: Observed, now: datetime) -> float | None:
+def _mounted_in(observed: Observed, now: datetime) -> float | None:
     """When the Events of a Pod that waits for its volumes are to be read again."""
-    waits = (mounting.waited(pod, now) for pod in observed.pods)
-    return min((mounting.every(waited) for waited in waits if waited is not None), default=None)
-
-
-def soonest(*waits: float | None) -> float | None:
-    """Of the seconds to wait; none of them lies in the past."""
-    return min((max(each, 0.0) for each in waits if each is not None), default=None)
+    waits = (waited for _, waited in mounting.wanted(observed, now))
+    return min(map(mounting.every, waits), default=None)
 
 
 def _to_come(*waits: float) -> float | None:

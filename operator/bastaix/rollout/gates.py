@@ -15,13 +15,14 @@ from bastaix.api.reasons import Finding
 from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.diagnose import diagnose
-from bastaix.observe.observed import Observed, condition
+from bastaix.observe.observed import Observed, condition, is_ready
 from bastaix.rollout import replicas, room
 from bastaix.rollout.evaluations import Standing
 from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, moment, trial_began
 
 _LACK_OF_ROOM: Final = ("Insufficient ", "Too many pods")
 """Of the scheduler's words those that another revision's going could cure."""
+UNREADY_SECONDS: Final = 30.0
 BAKE_FAILURES: Final = 3
 BAKE_CHECK_SECONDS: Final = 5.0
 
@@ -89,11 +90,30 @@ def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime)
     if active is None or not is_baking(md, observed, roles, now):
         return None
     if not observed.has_replicas(active):
+        if missed_in(md, observed, roles, now) is not None:
+            return None
         return Finding(reasons.NO_ENDPOINT, "no Pod of it was ready soon after its promotion")
     last = observed.check_of(active, "stable")
     if last is None or last.ok or last.failures < BAKE_FAILURES:
         return None
     return Finding(last.reason, f"{last.failures} times in a row: {last.message}")
+
+
+def missed_in(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> float | None:
+    """Seconds for which a worker that runs may still have no answer for its probe.
+
+    Just promoted, it may be busy with all the traffic; one that is gone is not waited for.
+    """
+    if roles.active is None or not is_baking(md, observed, roles, now):
+        return None
+    workers = observed.pods_of(roles.active, "worker")
+    if any(map(is_ready, workers)):
+        return None
+    running = [each for each in workers if (each.get("status") or {}).get("phase") == "Running"]
+    changed = (moment(condition(each, "Ready").get("lastTransitionTime")) for each in running)
+    since = max((each for each in changed if each is not None), default=None)
+    left = 0.0 if since is None else UNREADY_SECONDS - (now - since).total_seconds()
+    return left if left > 0 else None
 
 
 def drained_in(md: ModelDeployment, roles: Roles, now: datetime) -> float:

@@ -1,5 +1,6 @@
 """A program of a step: its output, and that nothing of it outlives the step."""
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -50,6 +51,25 @@ async def test_what_it_has_started_and_left_is_not_waited_for(tmp_path: Path) ->
     )
     assert await ended(code, seconds=20) == process.Ended(0, "done\n")
     assert not _runs(int(pid.read_text()))
+
+
+async def test_what_heeds_nothing_is_ended_although_nobody_waits_any_more() -> None:
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)"
+    )
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert child.stdout
+    await child.stdout.readline()
+    stopping = asyncio.ensure_future(process._stop(child, patience=600))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    await asyncio.wait({stopping})
+    assert await child.wait() == -signal.SIGKILL
 
 
 def _runs(pid: int) -> bool:

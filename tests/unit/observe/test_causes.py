@@ -48,6 +48,27 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "'flash_attn'",
     ),
     (
+        "vLLM's words for whatever went wrong, and what did",
+        CONSTRUCTOR + "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests\n\n"
+        "The above exception was the direct cause of the following exception:\n\n"
+        "ValueError: Invalid repository ID or local directory specified: 'a/b'.",
+        reasons.CONNECTION_FAILED,
+        "429 Client Error",
+    ),
+    (
+        "vLLM's words for whatever went wrong, and nothing else",
+        CONSTRUCTOR + "ValueError: Invalid repository ID or local directory specified: 'a/b'.",
+        reasons.MODEL_NOT_FOUND,
+        "Invalid repository ID",
+    ),
+    (
+        "shared memory that is full",
+        ENGINE + "RuntimeError: unable to allocate shared memory(shm) for file </torch_1_2>: No"
+        " space left on device (28)",
+        reasons.SHARED_MEMORY_TOO_SMALL,
+        "shared memory",
+    ),
+    (
         "a node that went away under a replica",
         CONSTRUCTOR + "ray.exceptions.ActorDiedError: The actor died because its node has died.",
         reasons.NODE_LOST,

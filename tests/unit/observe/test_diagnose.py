@@ -168,6 +168,16 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         "'main'",
     ),
     (
+        "one of the workers is refused while the app is deployed on the other",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED)),
+            rayclusters=(refused_pod("exceeded quota: few"),),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.QUOTA_EXCEEDED,
+        "few",
+    ),
+    (
         "all workers are refused",
         scene(
             rayservice=rayservice(),

@@ -15,6 +15,8 @@ from tests.unit.observe.scenes import HASH, UP, app, ready, scene
 DIED = "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s)"
 LOST = "ray.exceptions.ActorUnavailableError: The actor abc is unavailable: Socket closed"
 NO_ROOM = "ValueError: 2.1 GiB KV cache is needed, which is larger than the available KV cache"
+BUSY = "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable"
+TAKEN = "ValueError: Free memory on device (2/79 GiB) on startup is less than desired"
 WORDS = """\
 (EngineCore pid=77) INFO 11-28 07:00:00 [core.py:95] Initializing ValueError: not this one
 (ServeReplica:a:b pid=7, ip=10.0.0.1) (EngineCore pid=77) ERROR 11-28 07:00:01 [core.py:8] Failed
@@ -27,7 +29,7 @@ torch.OutOfMemoryError: CUDA out of memory
 """
 
 
-def failed(said: str, *logs: tuple[str, ...]) -> Observed:
+def failed(said: str, *logs: tuple[str, ...] | None) -> Observed:
     workers = []
     for n in range(max(1, len(logs))):
         worker = ready("worker", f"w{n}")
@@ -70,6 +72,9 @@ def test_no_line_is_slow_to_read(line: str) -> None:
         (LOST, (NO_ROOM,), reasons.ENGINE_OUT_OF_MEMORY, NO_ROOM),
         (LOST, ("ValueError: odd",), reasons.REPLICA_LOST, LOST),
         ("KeyError: 'a'", (NO_ROOM,), reasons.SERVE_FAILED, "KeyError: 'a'"),
+        (DIED, (BUSY, DIED), reasons.CONNECTION_FAILED, BUSY),
+        (DIED, (NO_ROOM, DIED, TAKEN, DIED), reasons.DEVICE_MEMORY_TAKEN, TAKEN),
+        (LOST, ("1 validation error for ChatCompletionRequest",), reasons.REPLICA_LOST, LOST),
     ],
 )
 def test_the_log_decides_where_ray_serve_knows_no_cause(
@@ -82,6 +87,12 @@ def test_the_log_decides_where_ray_serve_knows_no_cause(
 def test_a_cause_is_that_of_the_pod_that_named_it() -> None:
     found = diagnose(failed(DIED, ("ValueError: odd",), (NO_ROOM,)), HASH)
     assert (found.reason, found.object) == (reasons.ENGINE_OUT_OF_MEMORY, "Pod/w1")
+
+
+def test_what_will_not_heal_is_not_said_while_a_log_may_still_be_read() -> None:
+    found = diagnose(failed(DIED, None), HASH)
+    assert found.reason.heals == "itself"
+    assert "w0" in found.message
 
 
 def test_a_secret_in_a_log_is_masked() -> None:
@@ -106,3 +117,7 @@ def test_a_pod_in_which_nothing_runs_has_no_log() -> None:
     *_, worker = observed.pods
     pending = {**worker, "status": {"phase": "Pending"}}
     assert names(replace(observed, pods=(pending,))) == []
+    first = [
+        {**pending, "metadata": {**pending["metadata"], "name": f"a{n}"}} for n in range(MOST_PODS)
+    ]
+    assert names(replace(observed, pods=(*first, worker))) == ["w0"]

@@ -6,7 +6,7 @@ from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import RAYSERVICE, SERVICE
 from bastaix.rollout.asks import SETTLING_SECONDS
-from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES
+from bastaix.rollout.gates import BAKE_CHECK_SECONDS, BAKE_FAILURES, UNREADY_SECONDS
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.rollouts import (
     COMMIT,
@@ -19,7 +19,7 @@ from tests.unit.reconcile.rollouts import (
     unplaced,
     with_candidate,
 )
-from tests.unit.reconcile.stage import NAME, answering
+from tests.unit.reconcile.stage import NAME, Stage, answering
 
 
 def test_after_the_bake_nobody_is_asked_any_more() -> None:
@@ -96,6 +96,36 @@ def test_a_candidate_is_not_asked_before_kuberay_has_made_its_service() -> None:
     stage.say({"status": "RUNNING", "message": ""}, b)
     stage.run()
     assert stage.selected == b
+
+
+def _unready(stage: Stage, name: str) -> None:
+    """Its worker runs, and has just stopped answering its probe."""
+    since = stage.clock.now.isoformat()
+    condition = {"type": "Ready", "status": "False", "lastTransitionTime": since}
+    stage.make_pod("worker", {"phase": "Running", "conditions": [condition]}, name)
+
+
+def test_a_worker_that_is_busy_for_a_moment_is_no_reason_to_return() -> None:
+    stage, _, b = promoted()
+    _unready(stage, b)
+    after = stage.run()
+    assert after is not None
+    assert 0 < after <= UNREADY_SECONDS
+    assert stage.selected == b
+    assert stage.ready["reason"] == "AwaitingAnswer"
+    stage.turn("worker", ready=True, name=b)
+    stage.run()
+    assert stage.ready["status"] == "True"
+
+
+def test_a_worker_that_stays_away_is_one() -> None:
+    stage, a, b = promoted()
+    _unready(stage, b)
+    stage.run()
+    stage.clock.forward(UNREADY_SECONDS)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "NoEndpoint"
 
 
 def test_one_wrong_answer_is_no_reason_to_return() -> None:

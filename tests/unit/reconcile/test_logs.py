@@ -10,7 +10,7 @@ import pytest
 from bastaix.observe.observed import Observed
 from bastaix.reconcile import logs
 from bastaix.reconcile.cluster import Refused
-from bastaix.reconcile.logs import Logs
+from bastaix.reconcile.logs import MOST_TRIES, Logs
 from tests.unit.observe.test_logs import DIED, LOST, NO_ROOM, failed
 from tests.unit.reconcile.fakes import Clock, FakeCluster
 
@@ -26,6 +26,8 @@ class Counting(FakeCluster):
         self.asked += 1
         if self.mood == "denies":
             raise Refused(403, "Forbidden", "pods/log is forbidden")
+        if self.mood == "breaks":
+            raise Refused(502, "ClientPayloadError", "the log came to no end")
         if self.mood == "hangs":
             await asyncio.Event().wait()
         return f"(EngineCore pid=1) ERROR 11-28 07:00:00 [core.py:8] {NO_ROOM}\n"
@@ -36,7 +38,7 @@ def cluster() -> Counting:
     return Counting(Clock())
 
 
-def told(read: Logs, observed: Observed) -> Mapping[str, tuple[str, ...]]:
+def told(read: Logs, observed: Observed) -> Mapping[str, tuple[str, ...] | None]:
     return asyncio.run(read.told(NAME, observed)).logs
 
 
@@ -57,10 +59,31 @@ def test_what_is_well_again_is_forgotten(cluster: Counting) -> None:
     assert cluster.asked == 2
 
 
-@pytest.mark.parametrize("mood", ["denies", "hangs"])
-def test_what_is_known_without_a_log_does_not_wait_for_it(
+def test_what_may_not_be_read_is_asked_for_once(cluster: Counting) -> None:
+    read = Logs(cluster)
+    cluster.mood = "denies"
+    for _ in range(2):
+        assert told(read, failed(DIED)) == {"uid-0": ()}
+    assert cluster.asked == 1
+
+
+@pytest.mark.parametrize("mood", ["breaks", "hangs"])
+def test_what_cannot_be_read_now_is_tried_again_and_not_for_ever(
     cluster: Counting, mood: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "LONGEST_SECONDS", 0.01)
     cluster.mood = mood
-    assert told(Logs(cluster), failed(DIED)) == {"uid-0": ()}
+    read = Logs(cluster)
+    for _ in range(MOST_TRIES - 1):
+        assert told(read, failed(DIED)) == {"uid-0": None}
+    for _ in range(2):
+        assert told(read, failed(DIED)) == {"uid-0": ()}
+    assert cluster.asked == MOST_TRIES
+
+
+def test_what_was_read_at_the_second_try_is_known(cluster: Counting) -> None:
+    read = Logs(cluster)
+    cluster.mood = "breaks"
+    told(read, failed(DIED))
+    cluster.mood = "answers"
+    assert told(read, failed(DIED)) == {"uid-0": (NO_ROOM,)}

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bastaix.observe.mounting import FIRST_SECONDS, LONGEST_SECONDS, every
+from bastaix.observe.mounting import FIRST_SECONDS, LONGEST_SECONDS, MOST_PODS, every
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Body
-from bastaix.reconcile.mounts import MOST_PODS, Mounts
+from bastaix.reconcile.mounts import Mounts
 from tests.unit.bodies import body
 from tests.unit.observe.scenes import container, pod
 from tests.unit.reconcile.fakes import Clock, FakeCluster
