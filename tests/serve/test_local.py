@@ -168,7 +168,7 @@ def test_a_constructor_that_raises_fails_the_deploy_without_a_secret_in_what_is_
 
 def bundled(folder: Path, file: Path) -> Path:
     """As `kubectl bastaix bundle` writes it."""
-    path = folder / "bastaix-tiny.zip"
+    path = folder / "tiny.zip"
     with zipfile.ZipFile(path, "w") as bundle:
         bundle.write(file, "bastaix-tiny/objects/ModelDeployment/tiny.yaml")
     return path
