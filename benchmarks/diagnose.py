@@ -10,7 +10,8 @@ import sys
 from statistics import median
 
 from benchmarks.report import Figure, report
-from tests.corpus.provoke import Seen
+from tests.corpus.cause import Cause
+from tests.corpus.provoke import Provoker, Seen
 from tests.corpus.record import called, observed, provoker
 
 LONGEST_SECONDS = 5.0
@@ -20,7 +21,7 @@ MEDIAN_SECONDS = 2.0
 def main(names: list[str]) -> int:
     chosen = called(names)
     with provoker() as made:
-        outcomes = [(cause, observed(made, cause)) for cause in chosen]
+        outcomes = [(cause, _provoked(made, cause)) for cause in chosen]
     for cause, seen in outcomes:
         print(_row(cause.name, seen))
     seconds = [seen.seconds for _, seen in outcomes if seen.seconds is not None]
@@ -38,6 +39,11 @@ def main(names: list[str]) -> int:
         ]
     report("diagnose" if not names else "diagnose-some", *figures)
     return 1 if unnamed or unmeasured else 0
+
+
+def _provoked(made: Provoker, cause: Cause) -> Seen:
+    with made.provoked(cause) as deployed:
+        return observed(made, cause, deployed)
 
 
 def _row(name: str, seen: Seen) -> str:

@@ -18,7 +18,7 @@ from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
 from tests.corpus.cause import ECHO, Cause
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, applied
 from tests.e2e.variants import Commit
 
 KINDS = ("modeldeployments", "rayservices", "rayclusters", "pods", "events")
@@ -39,8 +39,6 @@ class Seen:
     """When they were read, in UTC."""
     ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Pods as they were when they had ended, by uid."""
-    logs: dict[str, str] = field(default_factory=dict)
-    """Of the Pods whose logs the operator reads, by uid."""
     evidence_at: float | None = None
     named_at: float | None = None
     reason: str = ""
@@ -49,7 +47,7 @@ class Seen:
     @property
     def seconds(self) -> float | None:
         """From the evidence to the condition; None: not named, or no evidence was seen."""
-        if self.evidence_at is None or self.named_at is None:
+        if self.evidence_at is None or self.named_at is None or self.evidence_at > self.named_at:
             return None
         return self.named_at - self.evidence_at
 
@@ -84,13 +82,9 @@ class Provoker:
         manifest = steps.filled(steps.ROOT / cause.template, COMMIT=made, **values)
         git = {"repository": "http://git.git.svc/private/variants", "path": f"serve_apps/{app}"}
         spec = {"source": {"git": git}, "rollout": {"onFailure": "Hold"}, **cause.spec}
-        text = Template(json.dumps({"spec": spec})).substitute(self.images)
-        # as one write: half of it is another revision
-        patched = kubectl(
-            *("patch", "--local", "-f", "-", "--type=merge", "-p", text, "-o", "json"),
-            stdin=manifest.replace("name: smollm2\n", f"name: {NAME}\n", 1),
-        )
-        kubectl("apply", "--server-side", "-f", "-", stdin=patched)
+        text = Template(json.dumps(spec)).substitute(self.images)
+        named = manifest.replace("name: smollm2\n", f"name: {NAME}\n", 1)
+        applied(named, json.loads(text))
 
 
 def watched(cause: Cause, deployed: Deployed) -> Seen:
@@ -112,14 +106,15 @@ def watched(cause: Cause, deployed: Deployed) -> Seen:
         if seen.reason == cause.reason and seen.named_at is None:
             seen.named_at = now
         time.sleep(LOOK_SECONDS)
-    seen.logs = _logs(seen.objects, deployed.namespace)
     return seen
 
 
-def _logs(objects: dict[str, list[dict[str, Any]]], namespace: str) -> dict[str, str]:
-    """As the operator reads them."""
+def logs_of(seen: Seen, namespace: str) -> dict[str, str]:
+    """By uid, of the Pods whose logs the operator reads, as it reads them."""
     observed = Observed(
-        md_body={}, rayservices=tuple(objects["rayservices"]), pods=tuple(objects["pods"])
+        md_body={},
+        rayservices=tuple(seen.objects["rayservices"]),
+        pods=tuple(seen.objects["pods"]),
     )
     pods = [pod["metadata"] for pod, _ in logs.wanted(observed)]
     words = ("-n", namespace, f"--tail={LOG_LINES}", f"--limit-bytes={LOG_BYTES}")

@@ -18,7 +18,8 @@ from cluster.progress import Progress
 from demo import steps
 from tests.corpus.cause import Cause
 from tests.corpus.causes import BY_NAME, CAUSES
-from tests.corpus.provoke import Provoker, Seen, commits, watched
+from tests.corpus.provoke import Provoker, Seen, commits, logs_of, watched
+from tests.e2e.deployed import Deployed
 
 FOLDER = Path(__file__).parent / "recorded"
 LOG_LINES = 200
@@ -30,10 +31,11 @@ def main(names: Sequence[str]) -> int:
     bad = 0
     with provoker() as made:
         for cause in chosen:
-            seen = observed(made, cause)
-            bad += seen.named_at is None
-            if cause.is_told_by_objects:
-                write(cause, seen)
+            with made.provoked(cause) as deployed:
+                seen = observed(made, cause, deployed)
+                bad += seen.named_at is None
+                if cause.is_told_by_objects:
+                    write(cause, seen, logs_of(seen, deployed.namespace))
     return 1 if bad else 0
 
 
@@ -56,17 +58,16 @@ def provoker() -> Iterator[Provoker]:
         yield Provoker(images, commits(Path(folder)), progress)
 
 
-def observed(made: Provoker, cause: Cause) -> Seen:
+def observed(made: Provoker, cause: Cause, deployed: Deployed) -> Seen:
     made.progress.say(f"{cause.name}: {cause.reason} is expected")
-    with made.provoked(cause) as deployed:
-        seen = watched(cause, deployed)
+    seen = watched(cause, deployed)
     after = "" if seen.seconds is None else f" after {seen.seconds:.1f} s"
     known = f"{seen.reason}{after}" if seen.named_at else f"NOT NAMED, but {seen.reason}"
     made.progress.say(f"    {known}: {seen.message}")
     return seen
 
 
-def write(cause: Cause, seen: Seen) -> None:
+def write(cause: Cause, seen: Seen, logs: dict[str, str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     living = {pod["metadata"]["uid"] for pod in seen.objects["pods"]}
     told = [each for each in seen.objects["events"] if each["involvedObject"].get("uid") in living]
@@ -76,7 +77,7 @@ def write(cause: Cause, seen: Seen) -> None:
         "expected": cause.reason,
         "at": seen.at.isoformat(timespec="seconds"),
         "objects": {kind: [_trimmed(each) for each in them] for kind, them in objects.items()},
-        "logs": {uid: _end(text) for uid, text in seen.logs.items()},
+        "logs": {uid: _end(text) for uid, text in logs.items()},
     }
     path = FOLDER / f"{cause.name}.yaml"
     text = yaml.safe_dump(record, sort_keys=False, width=100, allow_unicode=True)

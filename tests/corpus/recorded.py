@@ -1,6 +1,6 @@
 """What was recorded, as the operator would have observed it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -39,9 +39,10 @@ def recording(file: Path, md_body: Object, revision: str | None = None) -> Recor
         pods=tuple(objects["pods"]),
         ends=tuple(each for pod in objects["ended"] if (each := ends.end(pod, at))),
         unmounted=_unmounted(objects["pods"], objects["events"], at),
-        logs={uid: logs.errors(text) for uid, text in record.get("logs", {}).items()},
         at=at,
     )
+    wanted = [pod["metadata"]["uid"] for pod, _ in logs.wanted(observed)]
+    observed = replace(observed, logs={uid: logs.errors(record["logs"][uid]) for uid in wanted})
     found = str(revision_of(rayservice))
     return Recording(record["cause"], record["expected"], found, observed)
 

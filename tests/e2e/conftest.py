@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from cluster import lifecycle
 from cluster.progress import Progress
 from demo import steps
 from demo.kubectl import kubectl
-from tests.e2e.deployed import Deployed, Node
+from tests.e2e.deployed import Deployed, Node, applied
 from tests.e2e.variants import Commit
 
 ECHO = steps.ROOT / "tests/e2e/echo.yaml"
@@ -39,17 +40,18 @@ def namespace(real_node: Node) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def deploy_echo(real_node: Node, namespace: str) -> Callable[[str], Deployed]:
-    """Deploys the echo app under a name; it goes with its namespace."""
+def deploy_echo(real_node: Node, namespace: str) -> Callable[..., Deployed]:
+    """Deploys the echo app under a name, its spec changed; it goes with its namespace."""
 
-    def deploy(name: str) -> Deployed:
-        steps.apply(
+    def deploy(name: str, spec: dict[str, Any] | None = None) -> Deployed:
+        manifest = steps.filled(
             ECHO,
             NAME=name,
             NAMESPACE=namespace,
             COMMIT=real_node.commit,
             IMAGE=real_node.images["ray"],
         )
+        applied(manifest, spec)
         return Deployed(name, namespace, real_node.progress)
 
     return deploy

@@ -10,6 +10,14 @@ from demo import steps
 from demo.kubectl import kubectl
 
 
+def applied(manifest: str, spec: dict[str, Any] | None = None) -> None:
+    """Apply it with this merged into its spec, as one write: half of it is another revision."""
+    if spec:
+        words = ("patch", "--local", "-f", "-", "--type=merge", "-p", json.dumps({"spec": spec}))
+        manifest = kubectl(*words, "-o", "json", stdin=manifest)
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=manifest)
+
+
 @dataclass(frozen=True)
 class Node:
     images: dict[str, str]

@@ -43,8 +43,11 @@ class HttpProbe:
                 ) as response,
             ):
                 return _judge(check, what, response.status, await _text(response))
+        except aiohttp.ServerTimeoutError:  # of them only that of the connection is set
+            message = f"{what}: no connection within {CONNECT_SECONDS:.0f} s"
+            return Answer("unreachable", message)
         except TimeoutError:
-            return Answer("unreachable", f"{what}: no answer within {self._seconds:.0f} s")
+            return Answer("late", f"{what}: no answer within {self._seconds:.0f} s")
         except aiohttp.ClientError as error:
             return Answer("unreachable", f"{what}: {type(error).__name__}")
 

@@ -149,7 +149,7 @@ async def answered(here: Place, ray: Instance, seconds: float) -> Answer:
             return answer
         if not ray.lives:
             raise places.failed(here, "first answer", _ENDED, "", commands.serving(here.shell))
-        if left <= 0 or not (is_early or answer.outcome == "unreachable"):
+        if left <= 0 or not (is_early or answer.outcome in ("late", "unreachable")):
             break
         await asyncio.sleep(_EVERY)
     reason = reasons.WRONG_ANSWER if answer.outcome == "wrong" else reasons.PROBE_UNREACHABLE

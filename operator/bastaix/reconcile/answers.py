@@ -24,8 +24,11 @@ from bastaix.rollout.roles import Roles
 _REASONS: Final = {
     "right": reasons.READY,
     "wrong": reasons.WRONG_ANSWER,
+    "late": reasons.PROBE_UNREACHABLE,
     "unreachable": reasons.PROBE_UNREACHABLE,
 }
+UNREACHED: Final = 3
+"""So often in a row is a failure: a Service is new to DNS and to the nodes for some seconds."""
 
 
 class Answers:
@@ -44,14 +47,16 @@ class Answers:
         before = observed.check_of(ask.revision, ask.via)
         answer = await self._probe.ask(check, _address(md, ask))
         name = md.namespace, md.name
+        failures = 1 if before is None or _is_void(before, ask, roles) else before.failures + 1
+        is_new = answer.outcome == "unreachable" and failures < UNREACHED
         self._last.setdefault(name, {})[ask.via] = CheckResult(
             revision=ask.revision,
             ok=answer.outcome == "right",
-            reason=_REASONS[answer.outcome],
+            reason=reasons.AWAITING_ANSWER if is_new else _REASONS[answer.outcome],
             message=answer.message,
             at=self._now(),
             asked=digest(check),
-            failures=1 if before is None or _is_void(before, ask, roles) else before.failures + 1,
+            failures=failures,
         )
         rayservice = observed.rayservice_of(ask.revision)
         if answer.outcome == "right" and rayservice is not None:

@@ -36,7 +36,8 @@ def during(verb: str, kind: Kind) -> Iterator[None]:
 class Answer:
     """What became of a check. Nothing of what the app said is in it, only whether it fits."""
 
-    outcome: Literal["right", "wrong", "unreachable"]
+    outcome: Literal["right", "wrong", "late", "unreachable"]
+    """Late: it was reached, and said nothing in time."""
     message: str
 
 

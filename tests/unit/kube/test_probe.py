@@ -103,7 +103,7 @@ async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     assert "http://md.demo.invalid/v1/chat/completions" in answer.message
 
 
-async def test_an_answer_that_does_not_come_is_unreachable() -> None:
+async def test_an_answer_that_does_not_come_is_late() -> None:
     ended = asyncio.Event()
 
     async def handler(_: web.Request) -> web.Response:
@@ -112,7 +112,7 @@ async def test_an_answer_that_does_not_come_is_unreachable() -> None:
 
     asyncio.get_running_loop().call_later(1, ended.set)
     answer = await ask(handler, POST, seconds=0.2)
-    assert answer.outcome == "unreachable"
+    assert answer.outcome == "late"
 
 
 async def test_a_connection_that_breaks_off_is_unreachable() -> None:

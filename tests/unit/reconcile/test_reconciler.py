@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bastaix.api import names
+from bastaix.reconcile.answers import UNREACHED
 from bastaix.reconcile.cluster import Answer, Refused
 from bastaix.reconcile.holders import DRAINING_SECONDS
 from bastaix.reconcile.kinds import (
@@ -121,7 +122,8 @@ def test_it_is_asked_again_after_the_selector_was_written() -> None:
     ("outcome", "reason", "seconds"),
     [
         ("wrong", "WrongAnswer", WRONG_SECONDS),
-        ("unreachable", "ProbeUnreachable", UNREACHABLE_SECONDS),
+        ("late", "ProbeUnreachable", UNREACHABLE_SECONDS),
+        ("unreachable", "AwaitingAnswer", UNREACHABLE_SECONDS),
     ],
 )
 def test_another_answer_is_told_and_asked_for_again(
@@ -141,6 +143,20 @@ def test_another_answer_is_told_and_asked_for_again(
     stage.probe.answer = Answer("right", "")
     assert stage.run() is None
     assert stage.ready["status"] == "True"
+
+
+def test_what_is_not_reached_is_a_failure_only_after_some_times() -> None:
+    stage = Stage()
+    stage.probe.answer = Answer("unreachable", "no route")
+    stage.run()
+    stage.bring_up()
+    told = []
+    for _ in range(UNREACHED + 1):
+        after = stage.run()
+        assert after is not None
+        told.append(stage.ready["reason"])
+        stage.clock.forward(after)
+    assert told == ["AwaitingAnswer"] * (UNREACHED - 1) + ["ProbeUnreachable"] * 2
 
 
 def test_scaling_changes_both_and_no_revision() -> None:
