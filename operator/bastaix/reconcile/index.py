@@ -59,7 +59,7 @@ class Index:
         self, kind: Kind, body: Mapping[str, Any], written: Mapping[str, Any] | None = None
     ) -> None:
         """Take an object as the API server gave it back: to a write of ours, or to a read."""
-        before = self._entries.get(kind, {}).get(name_of(body["metadata"]))
+        before = self._entry(kind, name_of(body["metadata"]))
         if not self.told(kind, body) or before is None:
             return
         is_ours = (
@@ -67,7 +67,7 @@ class Index:
             and before.packed is not None
             and not _is_foreign(_unpack(before.packed), body, written)
         )
-        entry = self._entries.get(kind, {}).get(name_of(body["metadata"]))
+        entry = self._entry(kind, name_of(body["metadata"]))
         if entry is not None:
             entry.is_unheard = not is_ours
 
@@ -77,7 +77,7 @@ class Index:
         owner = owner_of(kind, metadata)
         if owner is None:
             return self._drop(kind, name_of(metadata))
-        entry = self._entries.get(kind, {}).get(name_of(metadata))
+        entry = self._entry(kind, name_of(metadata))
         uid, version = metadata["uid"], metadata["resourceVersion"]
         if _before(version, self._ends.get(uid)):
             return False
@@ -94,14 +94,14 @@ class Index:
         self._ends[metadata["uid"]] = metadata["resourceVersion"]
         if len(self._ends) > _REMEMBERED_ENDS:
             del self._ends[next(iter(self._ends))]
-        entry = self._entries.get(kind, {}).get(name_of(metadata))
+        entry = self._entry(kind, name_of(metadata))
         if entry is None or entry.uid != metadata["uid"]:
             return False
         return self._drop(kind, name_of(metadata))
 
     def doubt(self, kind: Kind, name: Name) -> None:
         """Read this object anew before it is believed."""
-        entry = self._entries.get(kind, {}).get(name)
+        entry = self._entry(kind, name)
         if entry is not None:
             entry.is_doubted = True
 
@@ -121,7 +121,7 @@ class Index:
         for metadata in metadatas:
             name, owner = name_of(metadata), owner_of(kind, metadata)
             missing.discard(name)
-            entry = self._entries.get(kind, {}).get(name)
+            entry = self._entry(kind, name)
             uid, version = metadata["uid"], metadata["resourceVersion"]
             if owner is None or _before(version, self._ends.get(uid)):
                 continue
@@ -151,7 +151,7 @@ class Index:
 
     def body(self, kind: Kind, name: Name) -> Body | None:
         """The object as last seen; None when it must be read (see `knows`) or is not there."""
-        entry = self._entries.get(kind, {}).get(name)
+        entry = self._entry(kind, name)
         if entry is None or entry.packed is None or entry.is_doubted:
             return None
         return _unpack(entry.packed)
@@ -160,6 +160,9 @@ class Index:
         """Names of the objects of a kind that belong to one ModelDeployment."""
         namespace = owner[0]
         return [(namespace, name) for name in sorted(self._owned.get(kind, {}).get(owner, ()))]
+
+    def _entry(self, kind: Kind, name: Name) -> _Entry | None:
+        return self._entries.get(kind, {}).get(name)
 
     def _put(self, kind: Kind, name: Name, entry: _Entry) -> None:
         self._drop(kind, name)

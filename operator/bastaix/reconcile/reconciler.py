@@ -14,7 +14,7 @@ from typing import Final
 from bastaix.api import names
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, Refusal, revision_of
+from bastaix.observe.observed import Object, Observed, Refusal, revision_of
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -139,8 +139,7 @@ class Reconciler:
     async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
         """Whether the Service is as it was seen: by it is decided whose Pods may go."""
         live = await self._service(md, live=True)
-        versions = ((each or {"metadata": {}})["metadata"] for each in (live, observed.service))
-        return len({each.get("resourceVersion") for each in versions}) == 1
+        return _version(live) == _version(observed.service)
 
     def _dated(
         self, md: ModelDeployment, refusals: Mapping[str, Hindrance]
@@ -288,3 +287,7 @@ class Reconciler:
                 raise
             return hindrance
         return None
+
+
+def _version(service: Object | None) -> str | None:
+    return None if service is None else service["metadata"].get("resourceVersion")
