@@ -48,9 +48,8 @@ class App:
     def unplaced(self) -> str | None:
         """A replica that found no place in the Ray cluster."""
         for name, deployment in sorted(self.deployments.items()):
-            said = _message(deployment)
-            if _UNPLACED in said:
-                return shortened(f"{name}: {_resources(said) or last_line(said)}")
+            if _UNPLACED in _message(deployment):
+                return _line(name, _message(deployment))
         return None
 
     def progress(self) -> str:
@@ -58,7 +57,7 @@ class App:
         for name, deployment in sorted(self.deployments.items()):
             message = _message(deployment)
             if deployment.get("status") != "HEALTHY" and message and _SLOW not in message:
-                return last_line(f"{name}: {last_line(message)}")
+                return _line(name, message)
         waited = [n for n, d in sorted(self.deployments.items()) if d.get("status") != "HEALTHY"]
         if waited:
             return last_line(f"waiting for {', '.join(waited)}")
@@ -86,12 +85,13 @@ def import_path(rayservice: Object) -> str:
     return match[1] if match else ""
 
 
-def _resources(said: str) -> str | None:
-    """Of the many words that Serve has for it, those that count."""
-    match = _ASKED.search(said)
-    if match is None:
-        return None
-    return f"a replica asks for {match['asked']}; the Ray cluster has {match['there']}"
+def _line(name: str, said: str) -> str:
+    """The last one; of the many words that Serve has for a want of room, those that count."""
+    asked = _ASKED.search(said)
+    line = last_line(said)
+    if asked is not None:
+        line = f"a replica asks for {asked['asked']}; the Ray cluster has {asked['there']}"
+    return shortened(f"{name}: {line}")
 
 
 def _message(deployment: Mapping[str, Any]) -> str:
