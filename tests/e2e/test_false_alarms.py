@@ -1,6 +1,6 @@
 """A start that goes well never says that it fails, however slow it is.
 
-Twenty starts, some of them three side by side for processors that others burn too; all but the
+Twenty-one starts, some of them three side by side for processors that others burn too; all but the
 first for `make test-long`.
 """
 
@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from demo.kubectl import kubectl
-from tests.e2e.deployed import Deployed
+from tests.e2e.deployed import Deployed, Node
+from tests.e2e.late_registry import late
 from tests.e2e.told import told
 
 LONGEST_SECONDS = 600.0
@@ -76,12 +77,31 @@ def test_a_healthy_start_never_shows_a_failure(
             _end(namespace, names)
         found = said.conditions()
     for name in names:
-        assert "Ready=True/Ready" in found[name]
-        assert {each.partition("/")[2] for each in found[name]} <= ON_THE_WAY
-        assert not [each for each in found[name] if each.startswith("Stalled=True")]
-        types = _events(namespace, name)
-        assert types
-        assert set(types) == {"Normal"}
+        _is_well(namespace, name, found[name])
+
+
+@pytest.mark.long
+def test_an_image_that_comes_late_is_waited_for(
+    deploy_echo: Callable[..., Deployed], real_node: Node, namespace: str
+) -> None:
+    with told(namespace) as said, late(real_node.images, seconds=40) as image:
+        try:
+            deploy_echo("late", {"runtime": {"image": image}}).wait_ready(LONGEST_SECONDS)
+        finally:
+            _end(namespace, ("late",))
+        found = said.conditions()
+    assert "Ready=False/PullingImage" in found["late"]
+    _is_well(namespace, "late", found["late"])
+
+
+def _is_well(namespace: str, name: str, said: list[str]) -> None:
+    """It said that it is on its way, that it is ready, and nothing else."""
+    assert "Ready=True/Ready" in said
+    assert {each.partition("/")[2] for each in said} <= ON_THE_WAY
+    assert not [each for each in said if each.startswith("Stalled=True")]
+    types = _events(namespace, name)
+    assert types
+    assert set(types) == {"Normal"}
 
 
 def _end(namespace: str, names: tuple[str, ...]) -> None:
