@@ -33,7 +33,8 @@ def late(images: Mapping[str, str], seconds: float) -> Iterator[str]:
         yield NAME
     finally:
         kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
-        node.ctr("images", "rm", NAME)
+        if NAME in node.ctr("images", "ls", "-q").split():
+            node.ctr("images", "rm", NAME)
 
 
 def _digest(image: str) -> str:
