@@ -82,13 +82,13 @@ def worker_template(md: ModelDeployment, revision: str, digest: str | None) -> d
     container["resources"] = _resources(md.spec.resources, DEFAULT_RESOURCES)
     # KubeRay's takes a worker out of the Service after one failed probe of two seconds,
     # which a busy engine misses, and needs wget in the image. A worker without a Serve
-    # replica has no proxy and is not ready, which is meant.
+    # replica has no proxy and is not ready, which is meant. It is asked often, as nobody is
+    # served before it is ready.
     container["readinessProbe"] = {
         "httpGet": {"path": "/-/healthz", "port": names.SERVE_PORT},
-        "initialDelaySeconds": 5,
-        "periodSeconds": 5,
+        "periodSeconds": 2,
         "timeoutSeconds": 5,
-        "failureThreshold": 3,
+        "failureThreshold": 4,
     }
     container["lifecycle"] = closing.of_worker()
     return _template(md, revision, digest, container)
