@@ -11,8 +11,8 @@ from tests.corpus.cause import VLLM, Cause
 
 RUNNING: Final = '"status": "RUNNING"'
 HIDDEN_BUILD: Final = {"app.py": ("def build(", "def hidden(")}
-SLOW_MODELS: Final = (
-    "        return JSONResponse(model_list(self._settings.model, self._created))",
+SLOW_ANSWER: Final = (
+    '        return await self._respond(request, "chat")',
     "        await asyncio.sleep(600)",
 )
 FAILING_HEALTH: Final = (
@@ -143,8 +143,8 @@ CODE: Final = (
         name="no-answer-in-time",
         is_told_by_objects=False,
         reason="ProbeUnreachable",
-        evidence=RUNNING,
-        edits={"app.py": SLOW_MODELS},
+        evidence="",
+        edits={"app.py": SLOW_ANSWER},
     ),
 )
 PODS: Final = (

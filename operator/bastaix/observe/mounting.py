@@ -43,11 +43,11 @@ def waited(pod: Object, at: datetime) -> float | None:
 
 
 def wanted(observed: Observed, at: datetime) -> Iterator[tuple[Object, float]]:
-    """The Pods whose Events are wanted, and for how long each has waited."""
+    """The Pods whose Events are wanted, or soon will be, and for how long each has waited."""
     seen: Counter[str] = Counter()
     for pod in observed.pods:
         since = None if "deletionTimestamp" in pod["metadata"] else waited(pod, at)
-        if since is None or since < FIRST_SECONDS:
+        if since is None:
             continue
         seen[role := pods.called(pod).partition(" ")[0]] += 1
         if seen[role] <= MOST_PODS:

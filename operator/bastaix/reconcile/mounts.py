@@ -35,7 +35,11 @@ class Mounts:
         """With what is not mounted, by the uid of the Pod."""
         before = self._read.pop(name, {})
         wanted = mounting.wanted(observed, self._now())
-        waiting = {pod["metadata"]["uid"]: (pod, waited) for pod, waited in wanted}
+        waiting = {
+            pod["metadata"]["uid"]: (pod, waited)
+            for pod, waited in wanted
+            if waited >= mounting.FIRST_SECONDS
+        }
         due = [uid for uid, (_, waited) in waiting.items() if self._is_due(before.get(uid), waited)]
         read = await asyncio.gather(*(self._asked(*waiting[uid], before.get(uid)) for uid in due))
         known = {**before, **dict(zip(due, read, strict=True))}

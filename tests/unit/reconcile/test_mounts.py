@@ -13,6 +13,7 @@ from bastaix.reconcile.mounts import Mounts
 from tests.unit.bodies import body
 from tests.unit.observe.scenes import container, pod
 from tests.unit.reconcile.fakes import Clock, FakeCluster
+from tests.unit.reconcile.stage import Stage
 
 NAME = ("demo", "smollm2")
 ABSENT = {"reason": "FailedMount", "message": 'secret "data" not found', "lastTimestamp": "1"}
@@ -98,3 +99,17 @@ def test_events_that_may_not_be_read_are_none() -> None:
     room = Room()
     room.cluster.denied = True
     assert room.look(FIRST_SECONDS) == {}
+
+
+def test_a_pod_that_has_just_got_its_node_is_looked_at_again_in_time() -> None:
+    stage = Stage()
+    stage.run()
+    since = stage.clock.now.isoformat()
+    placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    stage.make_pod("head", {"phase": "Pending", "conditions": [placed]})
+    assert stage.run() == FIRST_SECONDS
+    name = f"{stage.rayservice['metadata']['name']}-head"
+    stage.cluster.told[name] = [dict(ABSENT)]
+    stage.clock.forward(FIRST_SECONDS)
+    stage.run()
+    assert stage.ready["reason"] == "VolumeMissing"
