@@ -6,6 +6,7 @@ who may not read the answer.
 
 import json
 import socket
+from typing import Literal
 
 import aiohttp
 
@@ -34,9 +35,13 @@ class HttpProbe:
         # a session for one question: an answer must come over a new connection, as a
         # connection that was kept may lead to a Pod that the Service has left
         connector = aiohttp.TCPConnector(force_close=True, family=socket.AF_UNSPEC)
+        reached: list[str] = []
+        tracing = _connections(reached)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, trace_configs=[tracing]
+                ) as session,
                 # where it would be redirected to is somebody else, whom nobody asked for
                 session.request(
                     check.method, url, json=check.body, allow_redirects=False
@@ -47,9 +52,21 @@ class HttpProbe:
             message = f"{what}: no connection within {CONNECT_SECONDS:.0f} s"
             return Answer("unreachable", message)
         except TimeoutError:
-            return Answer("late", f"{what}: no answer within {self._seconds:.0f} s")
+            outcome: Literal["late", "unreachable"] = "late" if reached else "unreachable"
+            return Answer(outcome, f"{what}: no answer within {self._seconds:.0f} s")
         except aiohttp.ClientError as error:
             return Answer("unreachable", f"{what}: {type(error).__name__}")
+
+
+def _connections(reached: list[str]) -> aiohttp.TraceConfig:
+    """Notes each connection that was made: to look a name up may take all of the time."""
+
+    async def made(*_: object) -> None:
+        reached.append("connected")
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(made)
+    return tracing
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:

@@ -12,7 +12,7 @@ import aiohttp
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding
-from bastaix.kube.probe import HttpProbe
+from bastaix.kube.probe import TOTAL_SECONDS, HttpProbe
 from bastaix.local import commands, instance, places
 from bastaix.local.instance import Instance
 from bastaix.local.places import Place
@@ -137,13 +137,13 @@ async def answered(here: Place, ray: Instance, seconds: float) -> Answer:
     long as it may be the proxy that does.
     """
     check, plan = here.plan.check, here.plan
-    probe = HttpProbe(url(here))
     address = Address(namespace="", service=plan.name, port=here.port)
     loop = asyncio.get_running_loop()
     began = loop.time()
     while True:
         left = began + seconds - loop.time()
-        answer = await probe.ask(check, address)
+        patience = min(TOTAL_SECONDS, max(left, _EVERY))
+        answer = await HttpProbe(url(here), seconds=patience).ask(check, address)
         is_early = loop.time() - began < _SECONDS_TO_ROUTE
         if answer.outcome == "right":
             return answer

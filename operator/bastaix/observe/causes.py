@@ -45,6 +45,7 @@ _SIGNS: Final = (
         reasons.SHARED_MEMORY_TOO_SMALL,
         r"Insufficient space in /dev/shm",
         r"(/dev/shm|shared memory).{0,200}No space left",
+        r"No space left on device.{0,20}/dev/shm",
     ),
     _sign(
         reasons.MODEL_ACCESS_DENIED,
@@ -151,9 +152,15 @@ def cause(text: str, import_path: str) -> Finding:
 
 def last_named(lines: Sequence[str]) -> Finding | None:
     """By the last of a log's lines that names a cause: those before it may be of another attempt,
-    or of what was provided for. What an app says of its clients' requests is none."""
-    signs = [sign for sign in (*_SIGNS, _NETWORK) if sign.reason != reasons.ARGUMENTS_REJECTED]
-    found = (_first([line], tuple(signs)) for line in reversed(lines) if not _OF_RAY.search(line))
+    or of what was provided for. Connections that break are as often its consequence."""
+    signs = tuple(sign for sign in _SIGNS if sign.reason != reasons.ARGUMENTS_REJECTED)
+    others = [line for line in lines if not _OF_RAY.search(line)]
+    found = _last_of(lines, signs) or _last_of(others, (_NETWORK,))
+    return found or _last_of(lines, (_NOWHERE,))
+
+
+def _last_of(lines: Sequence[str], signs: tuple[_Sign, ...]) -> Finding | None:
+    found = (_first([line], signs) for line in reversed(lines))
     return next((each for each in found if each is not None), None)
 
 

@@ -116,8 +116,10 @@ def _answered(view: _View) -> Finding | None:
     return Finding(reasons.READY, f"the app answered the check through {through}")
 
 
-def _head_refused(view: _View) -> Finding | None:
-    return None if view.observed.pods_of(view.revision, "head") else _pod_refused(view)
+def _start_refused(view: _View) -> Finding | None:
+    """While there is nothing else to tell of: no head, or no worker and no word of Serve."""
+    heads, workers = (view.observed.pods_of(view.revision, role) for role in ("head", "worker"))
+    return None if heads and (workers or view.app is not None) else _pod_refused(view)
 
 
 def _pod_refused(view: _View) -> Finding | None:
@@ -228,15 +230,24 @@ def _app_unknown(view: _View) -> Finding | None:
     return Finding(reasons.STARTING_RAY, "Ray runs; waiting for KubeRay to hand it the app")
 
 
-def _replica_unplaced(view: _View) -> Finding | None:
-    if view.app is None or view.app.status == serve.RUNNING:
+def _replica_in_vain(view: _View) -> Finding | None:
+    unplaced = _unplaced(view)
+    if unplaced is None or not (_ASKS_GPU.search(unplaced) and _has_no_gpu(view)):
         return None
-    unplaced = view.app.unplaced()
+    return view.of_rayservice(Finding(reasons.RAY_RESOURCES_UNAVAILABLE, unplaced))
+
+
+def _replica_unplaced(view: _View) -> Finding | None:
+    unplaced = _unplaced(view)
     if unplaced is None:
         return None
-    is_vain = _ASKS_GPU.search(unplaced) is not None and _has_no_gpu(view)
-    reason = reasons.RAY_RESOURCES_UNAVAILABLE if is_vain else reasons.SCHEDULING
-    return view.of_rayservice(Finding(reason, unplaced))
+    return view.of_rayservice(Finding(reasons.SCHEDULING, unplaced))
+
+
+def _unplaced(view: _View) -> str | None:
+    if view.app is None or view.app.status == serve.RUNNING:
+        return None
+    return view.app.unplaced()
 
 
 def _has_no_gpu(view: _View) -> bool:
@@ -280,12 +291,13 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _answered,
     _not_reconciled,
     _refused,
-    _head_refused,
+    _start_refused,
     _head_hindered,
     _serve_failed,
-    _pod_refused,
     _worker_lost,
     _serve_unhealthy,
+    _replica_in_vain,
+    _pod_refused,
     _worker_awaited,
     _app_unknown,
     _replica_unplaced,

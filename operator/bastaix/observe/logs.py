@@ -19,6 +19,8 @@ from bastaix.observe.text import plain, shortened
 
 MOST_PODS: Final = 4
 """Of one revision: its replicas fail alike."""
+AGAIN_SECONDS: Final = 2.0
+"""Until one that could not be read is tried again, at first."""
 MOST_ERRORS: Final = 100
 LONGEST: Final = 1000
 """Characters of a line that are looked at."""

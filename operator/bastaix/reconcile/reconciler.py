@@ -74,7 +74,7 @@ class Reconciler:
         self._image = image
         self._mounts = Mounts(cluster, now)
         self._endings = Endings(now)
-        self._logs = Logs(cluster)
+        self._logs = Logs(cluster, now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
 
     async def reconcile(self, name: Name) -> float | None:

@@ -1,19 +1,15 @@
 """When to look again at what no event will speak of. Pure."""
 
 from datetime import datetime
-from typing import Final
 
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe import mounting
+from bastaix.observe import logs, mounting
 from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.children import Object
 from bastaix.reconcile.holders import DRAINING_SECONDS
 from bastaix.rollout import gates
 from bastaix.rollout.roles import Roles
-
-UNREAD_SECONDS: Final = 2.0
-"""Until a log that could not be read is tried again."""
 
 
 def due_in(
@@ -25,7 +21,7 @@ def due_in(
         _retry_in(roles, now),
         _unheeded_in(observed, roles),
         _mounted_in(observed, now),
-        UNREAD_SECONDS if None in observed.logs.values() else None,
+        logs.AGAIN_SECONDS if None in observed.logs.values() else None,
         gates.missed_in(md, observed, roles, now),
     )
 

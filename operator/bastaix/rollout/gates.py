@@ -14,6 +14,7 @@ from bastaix.api import reasons
 from bastaix.api.reasons import Finding
 from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe import serve
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Observed, condition, is_ready
 from bastaix.rollout import replicas, room
@@ -107,11 +108,13 @@ def missed_in(md: ModelDeployment, observed: Observed, roles: Roles, now: dateti
     if roles.active is None or not is_baking(md, observed, roles, now):
         return None
     workers = observed.pods_of(roles.active, "worker")
-    if any(map(is_ready, workers)):
+    app = serve.app(observed.rayservice_of(roles.active) or {})
+    is_broken = app is not None and app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY)
+    if is_broken or any(map(is_ready, workers)):
         return None
     running = [each for each in workers if (each.get("status") or {}).get("phase") == "Running"]
     changed = (moment(condition(each, "Ready").get("lastTransitionTime")) for each in running)
-    since = max((each for each in changed if each is not None), default=None)
+    since = min((each for each in changed if each is not None), default=None)
     left = 0.0 if since is None else UNREADY_SECONDS - (now - since).total_seconds()
     return left if left > 0 else None
 

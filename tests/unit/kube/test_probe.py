@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -101,6 +102,19 @@ async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     answer = await HttpProbe("http://{name}.{namespace}.invalid").ask(POST, ADDRESS)
     assert answer.outcome == "unreachable"
     assert "http://md.demo.invalid/v1/chat/completions" in answer.message
+
+
+async def test_a_name_that_is_looked_up_for_too_long_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def resolve(*_: Any, **__: Any) -> list[Any]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", resolve)
+    answer = await HttpProbe("http://slow.example", seconds=0.2).ask(POST, ADDRESS)
+    assert answer.outcome == "unreachable"
 
 
 async def test_an_answer_that_does_not_come_is_late() -> None:

@@ -69,6 +69,12 @@ TEXTS: list[tuple[str, str, Reason, str]] = [
         "shared memory",
     ),
     (
+        "shared memory that is full, in Python's words",
+        ENGINE + "OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'",
+        reasons.SHARED_MEMORY_TOO_SMALL,
+        "/dev/shm",
+    ),
+    (
         "a node that went away under a replica",
         CONSTRUCTOR + "ray.exceptions.ActorDiedError: The actor died because its node has died.",
         reasons.NODE_LOST,

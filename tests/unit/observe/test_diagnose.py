@@ -63,8 +63,10 @@ CONSTRUCTOR = (
 )
 
 
-def with_workers(resources: dict[str, Any]) -> dict[str, Any]:
-    found = raycluster()
+def with_workers(
+    resources: dict[str, Any], cluster: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    found = cluster or raycluster()
     containers = [{"name": "ray", "resources": resources}]
     found["spec"]["workerGroupSpecs"][0]["template"] = {"spec": {"containers": containers}}
     return found
@@ -176,6 +178,38 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
         ),
         reasons.QUOTA_EXCEEDED,
         "few",
+    ),
+    (
+        "the workers are refused while the head is still being prepared",
+        scene(
+            rayservice=rayservice(),
+            rayclusters=(refused_pod("exceeded quota: few"),),
+            pods=(pod("head", containerStatuses=[CREATING]),),
+        ),
+        reasons.QUOTA_EXCEEDED,
+        "few",
+    ),
+    (
+        "another worker is refused to a replica that none would have room for",
+        scene(
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayclusters=(
+                with_workers({"limits": {"memory": "2Gi"}}, refused_pod("exceeded quota: few")),
+            ),
+            pods=(HEAD, running("worker")),
+        ),
+        reasons.RAY_RESOURCES_UNAVAILABLE,
+        "'GPU': 2.0",
+    ),
+    (
+        "an app that is scaled past its quota fails its health checks",
+        scene(
+            rayservice=app("UNHEALTHY", LLM=("UNHEALTHY", "A replica's health check failed.")),
+            rayclusters=(refused_pod("exceeded quota: few"),),
+            pods=PODS,
+        ),
+        reasons.HEALTH_CHECK_FAILING,
+        "health check",
     ),
     (
         "all workers are refused",

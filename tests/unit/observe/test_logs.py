@@ -18,6 +18,10 @@ LOST = "ray.exceptions.ActorUnavailableError: The actor abc is unavailable: Sock
 NO_ROOM = "ValueError: 2.1 GiB KV cache is needed, which is larger than the available KV cache"
 BUSY = "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable"
 TAKEN = "ValueError: Free memory on device (2/79 GiB) on startup is less than desired"
+CUDA = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+RESET = "RuntimeError: NCCL error: remote process exited: Connection reset by peer"
+GONE = "ray.exceptions.ActorDiedError: The actor died because its node has died."
+NOWHERE = "ValueError: Invalid repository ID or local directory specified: 'a/b'"
 WORDS = """\
 (EngineCore pid=77) INFO 11-28 07:00:00 [core.py:95] Initializing ValueError: not this one
 (ServeReplica:a:b pid=7, ip=10.0.0.1) (EngineCore pid=77) ERROR 11-28 07:00:01 [core.py:8] Failed
@@ -77,6 +81,9 @@ def test_no_line_is_slow_to_read(line: str) -> None:
         ("KeyError: 'a'", (NO_ROOM,), reasons.SERVE_FAILED, "KeyError: 'a'"),
         (DIED, (BUSY, DIED), reasons.CONNECTION_FAILED, BUSY),
         (DIED, (NO_ROOM, DIED, TAKEN, DIED), reasons.DEVICE_MEMORY_TAKEN, TAKEN),
+        (DIED, (CUDA, RESET, DIED), reasons.ENGINE_OUT_OF_MEMORY, CUDA),
+        (LOST, (GONE,), reasons.NODE_LOST, GONE),
+        (DIED, (NOWHERE, DIED), reasons.MODEL_NOT_FOUND, NOWHERE),
         (LOST, ("1 validation error for ChatCompletionRequest",), reasons.REPLICA_LOST, LOST),
     ],
 )

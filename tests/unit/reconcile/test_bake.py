@@ -118,6 +118,14 @@ def test_a_worker_that_is_busy_for_a_moment_is_no_reason_to_return() -> None:
     assert stage.ready["status"] == "True"
 
 
+def test_a_worker_whose_app_is_known_to_be_broken_is_not_waited_for() -> None:
+    stage, a, b = promoted()
+    _unready(stage, b)
+    stage.say({"status": "UNHEALTHY", "message": "no"}, b)
+    stage.run()
+    assert stage.selected == a
+
+
 def test_a_worker_that_stays_away_is_one() -> None:
     stage, a, b = promoted()
     _unready(stage, b)

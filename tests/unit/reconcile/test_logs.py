@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bastaix.observe.logs import AGAIN_SECONDS
 from bastaix.observe.observed import Observed
 from bastaix.reconcile import logs
 from bastaix.reconcile.cluster import Refused
@@ -43,7 +44,7 @@ def told(read: Logs, observed: Observed) -> Mapping[str, tuple[str, ...] | None]
 
 
 def test_a_log_is_read_once_a_failure(cluster: Counting) -> None:
-    read = Logs(cluster)
+    read = Logs(cluster, cluster.clock)
     for _ in range(3):
         assert told(read, failed(DIED)) == {"uid-0": (NO_ROOM,)}
     assert cluster.asked == 1
@@ -52,7 +53,7 @@ def test_a_log_is_read_once_a_failure(cluster: Counting) -> None:
 
 
 def test_what_is_well_again_is_forgotten(cluster: Counting) -> None:
-    read = Logs(cluster)
+    read = Logs(cluster, cluster.clock)
     told(read, failed(DIED))
     assert told(read, failed("KeyError: 'a'")) == {}
     told(read, failed(DIED))
@@ -60,7 +61,7 @@ def test_what_is_well_again_is_forgotten(cluster: Counting) -> None:
 
 
 def test_what_may_not_be_read_is_asked_for_once(cluster: Counting) -> None:
-    read = Logs(cluster)
+    read = Logs(cluster, cluster.clock)
     cluster.mood = "denies"
     for _ in range(2):
         assert told(read, failed(DIED)) == {"uid-0": ()}
@@ -73,17 +74,22 @@ def test_what_cannot_be_read_now_is_tried_again_and_not_for_ever(
 ) -> None:
     monkeypatch.setattr(logs, "LONGEST_SECONDS", 0.01)
     cluster.mood = mood
-    read = Logs(cluster)
-    for _ in range(MOST_TRIES - 1):
-        assert told(read, failed(DIED)) == {"uid-0": None}
+    read = Logs(cluster, cluster.clock)
+    for tries in range(1, MOST_TRIES):
+        for _ in range(2):  # one look observes several times
+            assert told(read, failed(DIED)) == {"uid-0": None}
+        assert cluster.asked == tries
+        cluster.clock.forward(AGAIN_SECONDS * 2 ** (tries - 1))
     for _ in range(2):
         assert told(read, failed(DIED)) == {"uid-0": ()}
+        cluster.clock.forward(600)
     assert cluster.asked == MOST_TRIES
 
 
 def test_what_was_read_at_the_second_try_is_known(cluster: Counting) -> None:
-    read = Logs(cluster)
+    read = Logs(cluster, cluster.clock)
     cluster.mood = "breaks"
     told(read, failed(DIED))
     cluster.mood = "answers"
+    cluster.clock.forward(AGAIN_SECONDS)
     assert told(read, failed(DIED)) == {"uid-0": (NO_ROOM,)}
