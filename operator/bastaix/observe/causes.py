@@ -154,8 +154,7 @@ def last_named(lines: Sequence[str]) -> Finding | None:
     """By the last of a log's lines that names a cause: those before it may be of another attempt,
     or of what was provided for. Connections that break are as often its consequence."""
     signs = tuple(sign for sign in _SIGNS if sign.reason != reasons.ARGUMENTS_REJECTED)
-    others = [line for line in lines if not _OF_RAY.search(line)]
-    found = _last_of(lines, signs) or _last_of(others, (_NETWORK,))
+    found = _last_of(lines, signs) or _last_of(_not_of_ray(lines), (_NETWORK,))
     return found or _last_of(lines, (_NOWHERE,))
 
 
@@ -187,7 +186,11 @@ def _first(lines: list[str], signs: tuple[_Sign, ...]) -> Finding | None:
 
 
 def _of_network(lines: list[str]) -> Finding | None:
-    return _first([line for line in lines if not _OF_RAY.search(line)], (_NETWORK,))
+    return _first(_not_of_ray(lines), (_NETWORK,))
+
+
+def _not_of_ray(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if not _OF_RAY.search(line)]
 
 
 def _unhandled(lines: list[str]) -> list[str]:

@@ -18,8 +18,6 @@ from bastaix.observe.text import shortened
 
 UNHEEDED_SECONDS: Final = 30.0
 """KubeRay answers within one: for so long it may be restarted."""
-
-
 _ASKS_GPU: Final = re.compile(r"(?:asks for|each replica:) [^;]*[\"']GPU[\"']")
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe import pods
-from bastaix.observe.observed import Object, Observed, condition
+from bastaix.observe.observed import Object, Observed, condition, moment
 from bastaix.observe.text import shortened
 
 _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
@@ -35,11 +35,8 @@ def waited(pod: Object, at: datetime) -> float | None:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") != "True" or not pods.is_being_prepared(pod):
         return None
-    try:
-        since = datetime.fromisoformat(str(scheduled.get("lastTransitionTime")))
-    except ValueError:
-        return None
-    return max(0.0, (at - since).total_seconds())
+    since = moment(scheduled.get("lastTransitionTime"))
+    return None if since is None else max(0.0, (at - since).total_seconds())
 
 
 def wanted(observed: Observed, at: datetime) -> Iterator[tuple[Object, float]]:

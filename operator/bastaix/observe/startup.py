@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.conditions import SERVING, SOURCE_VERIFIED, timestamp
-from bastaix.observe.observed import Object, Observed, condition, creation, revision_of
+from bastaix.observe.observed import Object, Observed, condition, creation, moment, revision_of
 from bastaix.render.service import Turn
 
 PHASES: Final = ("source", "schedule", "image", "ray", "engine", "firstAnswer")
@@ -60,7 +60,7 @@ def startup(
     pending = before.get(PENDING)
     known = {key: value for key, value in before.items() if key != PENDING}
     living = [each for each in observed.rayservices if "deletionTimestamp" not in each["metadata"]]
-    newest = max((each for each in living if _moment(creation(each))), key=creation, default=None)
+    newest = max((each for each in living if moment(creation(each))), key=creation, default=None)
     if newest is not None and creation(newest) > str(known.get("created", "")):
         known = _begun(observed, newest, before)
         if known["since"] == pending:
@@ -92,7 +92,7 @@ def is_over(startup: Mapping[str, Any]) -> bool:
 def current(startup: Mapping[str, Any]) -> tuple[str, datetime] | None:
     """The phase of a start that is not over, and since when it is in it."""
     known = seconds(startup)
-    began = _moment(startup.get("since"))
+    began = moment(startup.get("since"))
     left = [each for each in PHASES[1:] if each not in known]
     if began is None or not left:
         return None
@@ -123,10 +123,10 @@ def _begun(observed: Observed, rayservice: Object, before: Mapping[str, Any]) ->
 
     Whoever starts a revision that is there already, as a retry does, waits for no source.
     """
-    made = _moment(creation(rayservice))
+    made = moment(creation(rayservice))
     assert made is not None, "only of a RayService with a date"
-    kept = _moment(creation(observed.kept(str(revision_of(rayservice))) or {"metadata": {}}))
-    pending, applied = _moment(before.get(PENDING)), _moment(creation(observed.md_body))
+    kept = moment(creation(observed.kept(str(revision_of(rayservice))) or {"metadata": {}}))
+    pending, applied = moment(before.get(PENDING)), moment(creation(observed.md_body))
     begun = {**_identity(rayservice), "since": timestamp(made)}
     if pending is not None and pending <= made:
         since = pending
@@ -139,7 +139,7 @@ def _begun(observed: Observed, rayservice: Object, before: Mapping[str, Any]) ->
         return begun
     verified = condition(observed.md_body, SOURCE_VERIFIED)
     told = verified.get("lastTransitionTime") if verified.get("status") == "True" else None
-    ends = [each for each in (kept, _moment(told)) if each is not None and since <= each <= made]
+    ends = [each for each in (kept, moment(told)) if each is not None and since <= each <= made]
     took = (max(ends, default=made) - since).total_seconds()
     return {**begun, "since": timestamp(since), field("source"): round(took, 1)}
 
@@ -159,7 +159,7 @@ def _pending(observed: Observed, pending: object, now: datetime, *, is_first: bo
     generation = metadata.get("generation", 1)
     if pending and status.get("observedGeneration") == generation:
         return str(pending)
-    applied = _moment(creation(observed.md_body))
+    applied = moment(creation(observed.md_body))
     return timestamp(applied if is_first and generation == 1 and applied else now)
 
 
@@ -167,12 +167,12 @@ def _measured(
     observed: Observed, known: Mapping[str, Any], promotion: Promotion, *, is_watched: bool
 ) -> dict[str, Any]:
     """With the phases that are over by now."""
-    found, began = dict(known), _moment(known.get("since"))
+    found, began = dict(known), moment(known.get("since"))
     if began is None or is_over(known):
         return found
-    revision, made = str(known["revision"]), _moment(known["created"]) or began
+    revision, made = str(known["revision"]), moment(known["created"]) or began
     turn = promotion.turn
-    promoted = _moment(turn.since) if turn.revision == revision else None
+    promoted = moment(turn.since) if turn.revision == revision else None
     is_trial = promoted is None or promoted >= made
     marks = {
         **_marks(observed, revision, made),
@@ -251,13 +251,13 @@ def _answer_again(observed: Observed, revision: str, made: datetime) -> datetime
     if check is None or not check.ok:
         return None
     told = condition(observed.md_body, SERVING)
-    since = _moment(told.get("lastTransitionTime")) if told.get("status") == "True" else None
+    since = moment(told.get("lastTransitionTime")) if told.get("status") == "True" else None
     return since if since is not None and since >= made else check.at
 
 
 def _is_of(obj: Object, made: datetime) -> bool:
     """It came with this start: those of the one before may not know yet that they are to go."""
-    created = _moment(creation(obj))
+    created = moment(creation(obj))
     return created is not None and created >= made
 
 
@@ -267,14 +267,14 @@ def _serves(pod: Object) -> bool:
 
 def _became(obj: Object, type: str) -> datetime | None:
     found = condition(obj, type)
-    return _moment(found.get("lastTransitionTime")) if found.get("status") == "True" else None
+    return moment(found.get("lastTransitionTime")) if found.get("status") == "True" else None
 
 
 def _started(pod: Object, *places: str) -> datetime | None:
     """When the first of these containers ran first."""
     status = pod.get("status") or {}
     return _first(
-        _moment((state or {}).get("startedAt"))
+        moment((state or {}).get("startedAt"))
         for place in places
         for container in status.get(place) or ()
         for state in _states(container)
@@ -295,10 +295,3 @@ def _last(*moments: datetime | None) -> datetime | None:
     """None as long as one is missing."""
     known = [each for each in moments if each is not None]
     return max(known) if len(known) == len(moments) else None
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None

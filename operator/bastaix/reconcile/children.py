@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, creation, revision_of
+from bastaix.observe.observed import Observed, creation, moment, revision_of
 from bastaix.reconcile.drift import (
     Manifest,
     drifted,
@@ -25,7 +25,7 @@ from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
 from bastaix.rollout import replicas, wish
 from bastaix.rollout.record import Record, written
-from bastaix.rollout.roles import Roles, made_at, moment, revision
+from bastaix.rollout.roles import Roles, made_at, revision
 
 Object = Mapping[str, Any]
 Patch = tuple[Object, Sequence[Any]]

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api.evaluation import EXIT_CODES, MAX_FAILED, MAX_ID, MAX_MESSAGE, Outcome
+from bastaix.observe.observed import moment
 from bastaix.render.evaluation import OURS, THEIRS
-from bastaix.rollout.roles import moment
 
 MAX_IDS_BYTES: Final = 1024
 """Of the ids in one record: all records of a deployment share an annotation."""

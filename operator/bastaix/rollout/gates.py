@@ -16,10 +16,10 @@ from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe import serve
 from bastaix.observe.diagnose import diagnose
-from bastaix.observe.observed import Observed, condition, is_ready
+from bastaix.observe.observed import Observed, condition, is_ready, moment
 from bastaix.rollout import replicas, room
 from bastaix.rollout.evaluations import Standing
-from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, moment, trial_began
+from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, trial_began
 
 _LACK_OF_ROOM: Final = ("Insufficient ", "Too many pods")
 """Of the scheduler's words those that another revision's going could cure."""

@@ -14,7 +14,7 @@ from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.names import PREVIOUS_ANNOTATION, REVISION_LABEL, SINCE_ANNOTATION
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, creation, revision_of
+from bastaix.observe.observed import Observed, creation, moment, revision_of
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.render.service import NO_REVISION, Turn
 from bastaix.rollout import record, wish
@@ -168,13 +168,6 @@ def _is_spoilt(turn: Turn, records: Mapping[str, Record]) -> bool:
 def revision(observed: Observed, hash: str) -> Revision | None:
     kept = observed.kept(hash)
     return None if kept is None else from_controller_revision(kept)
-
-
-def moment(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def trial_began(observed: Observed, roles: Roles, candidate: str) -> datetime | None:
