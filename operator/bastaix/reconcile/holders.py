@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.errors import Waiting
+from bastaix.api.errors import Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, revision_of
 from bastaix.reconcile.drift import controller, owned
+from bastaix.render.revision import Revision
 
 Object = Mapping[str, Any]
 
@@ -29,6 +30,13 @@ def demand_ownership(md: ModelDeployment, live: Object) -> None:
     raise Waiting(
         reasons.NOT_OWNED, f"{what} exists and is not of this {names.KIND}", NOT_OWNED_SECONDS
     )
+
+
+def demand_identity(found: Revision, sha256: str) -> None:
+    """A name has but 8 digits of it; a ControllerRevision of an older operator says no more."""
+    if found.sha256 not in (None, sha256):
+        message = f"revision {found.hash} is taken by another spec ({found.sha256}, not {sha256})"
+        raise Stalled(reasons.REVISION_COLLISION, message)
 
 
 def ours(md: ModelDeployment, objects: Iterable[Object]) -> tuple[Object, ...]:

@@ -22,7 +22,7 @@ from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
 from bastaix.reconcile.drift import Manifest, owned
 from bastaix.reconcile.endings import Endings
-from bastaix.reconcile.holders import demand_ownership
+from bastaix.reconcile.holders import demand_identity, demand_ownership
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
 from bastaix.reconcile.logs import Logs
@@ -35,7 +35,7 @@ from bastaix.render.revision import (
     controller_revision,
     from_controller_revision,
     revision,
-    revision_hash,
+    revision_sha256,
 )
 from bastaix.rollout.roles import Roles, roles
 from bastaix.rollout.status import refused, status
@@ -180,8 +180,8 @@ class Reconciler:
 
     async def _keep(self, md: ModelDeployment, digest: str | None) -> Revision:
         """The rendering as it was kept at first, or kept now: it is rendered once."""
-        kind = kinds.CONTROLLERREVISION
-        name = md.namespace, names.rayservice_name(md.name, revision_hash(md, digest))
+        kind, sha256 = kinds.CONTROLLERREVISION, revision_sha256(md, digest)
+        name = md.namespace, names.rayservice_name(md.name, sha256[: names.HASH_LENGTH])
         kept = await self._cluster.read(kind, name)
         if kept is None:
             # what the API server gives back is used, not what it got: it may write a number
@@ -190,7 +190,9 @@ class Reconciler:
             with during("create", kind):
                 kept = await self._cluster.create(kind, manifest)
         demand_ownership(md, kept)
-        return from_controller_revision(kept)
+        found = from_controller_revision(kept)
+        demand_identity(found, sha256)
+        return found
 
     async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> tuple[Observed, Roles]:
         """Everything that is seen of it now, who plays which part, and what the apps answered."""

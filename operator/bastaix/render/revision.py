@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bastaix.api import names
+from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment, Resources
 from bastaix.render import pods, raycluster, serve_config
 
@@ -34,11 +35,16 @@ class Revision:
     """Of the artifact; None when the code is in the image."""
     deployment: str | None = None
     """The deployment that scaled when it was made; None if that was not kept."""
+    sha256: str | None = None
+    """Of its identity, 64 hex digits, of which `hash` are the first; None if it was not kept."""
+    content: str | None = None
+    """`api.sources.content_key` of the source that it came from at first; None as with `commit`."""
 
 
 def revision(md: ModelDeployment, digest: str | None) -> Revision:
     """What the spec asks for with this artifact."""
-    hash = revision_hash(md, digest)
+    sha256 = revision_sha256(md, digest)
+    hash = sha256[: names.HASH_LENGTH]
     template = {
         # Replacing a cluster is our decision, not KubeRay's.
         "upgradeStrategy": {"type": "None"},
@@ -52,15 +58,22 @@ def revision(md: ModelDeployment, digest: str | None) -> Revision:
         commit=md.spec.source.commit,
         digest=digest,
         deployment=serve_config.deployment_name(md),
+        sha256=sha256,
+        content=content_key(md.spec.source),
     )
 
 
 def revision_hash(md: ModelDeployment, digest: str | None) -> str:
-    """The fields that are set, by name; empty is as good as absent."""
+    """What a revision is called: 8 hex digits, as KubeRay 1.6 allows a RayService 47 characters."""
+    return revision_sha256(md, digest)[: names.HASH_LENGTH]
+
+
+def revision_sha256(md: ModelDeployment, digest: str | None) -> str:
+    """Of the fields that are set, by name; empty is as good as absent. 64 hex digits."""
     given = identity(md, digest)
     fields = {key: value for key, value in given.items() if value not in (None, (), {}, [])}
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[: names.HASH_LENGTH]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def identity(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
@@ -107,6 +120,8 @@ def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, An
         "commit": revision.commit,
         "digest": revision.digest,
         "deployment": revision.deployment,
+        "sha256": revision.sha256,
+        "content": revision.content,
     }
     return {
         "apiVersion": "apps/v1",
@@ -133,6 +148,8 @@ def from_controller_revision(manifest: Mapping[str, Any]) -> Revision:
         commit=data.get("commit"),
         digest=data.get("digest"),
         deployment=data.get("deployment"),
+        sha256=data.get("sha256"),
+        content=data.get("content"),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import (
@@ -161,8 +162,25 @@ def test_what_is_kept_names_its_artifact_if_it_has_one() -> None:
     image = ModelDeployment.from_body(with_field(body(), "spec.source", {"image": {}}))
     kept = controller_revision(image, revision(image, None))
     assert label not in kept["metadata"]["labels"]
-    assert kept["data"].keys() == {"template", "deployment"}
+    assert kept["data"].keys() == {"template", "deployment", "sha256"}
     assert from_controller_revision(kept) == revision(image, None)
+
+
+def test_what_is_kept_says_all_of_its_hash_and_which_content_it_came_from() -> None:
+    md = ModelDeployment.from_body(body())
+    current = revision(md, DIGEST)
+    data = controller_revision(md, current)["data"]
+    assert len(data["sha256"]) == 64
+    assert data["sha256"].startswith(current.hash)
+    assert data["content"] == content_key(md.spec.source)
+
+
+def test_what_an_older_operator_kept_comes_back_without_them() -> None:
+    md = ModelDeployment.from_body(body())
+    kept = controller_revision(md, revision(md, DIGEST))
+    del kept["data"]["sha256"], kept["data"]["content"]
+    found = from_controller_revision(kept)
+    assert (found.sha256, found.content) == (None, None)
 
 
 def test_what_is_kept_is_applied_with_the_scaling_of_today() -> None:

@@ -22,6 +22,12 @@ NOT_OWNED: Final = Reason(
     "Delete or rename that object, or give the ModelDeployment another name.",
     "outside",
 )
+REVISION_COLLISION: Final = Reason(
+    "RevisionCollision",
+    "Another revision of this ModelDeployment has the same 8 digits in its name.",
+    "Change any field that makes a new revision, such as adding a variable to runtime.env.",
+    "never",
+)
 API_REFUSED: Final = Reason(
     "ApiRefused",
     "The API server does not let the operator do what it must: rights, quota or admission.",
