@@ -1,9 +1,7 @@
 """The steps in a Ray of one's own: deploy, and the first answer."""
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final
@@ -19,11 +17,11 @@ from bastaix.local.places import Place
 from bastaix.local.planning import HOST, Plan
 from bastaix.observe import serve
 from bastaix.observe.causes import cause
+from bastaix.observe.resources import Amounts, demand
 from bastaix.observe.serve import App
 from bastaix.reconcile.cluster import Address, Answer
 
 _EVERY: Final = 0.5
-_REQUIRED: Final = re.compile(r"Resources required for each replica: (\[.*?\]|\{.*?\}), total")
 # Serve's proxy learns of an app a moment after it runs.
 _SECONDS_TO_ROUTE: Final = 10.0
 _ENDED: Final = Finding(reasons.HEAD_LOST, "the Ray that was started here has ended")
@@ -98,13 +96,12 @@ def _without_room(app: App, plan: Plan) -> Finding | None:
     return None
 
 
-def _bundles(deployment: Mapping[str, Any]) -> list[dict[str, float]]:
+def _bundles(deployment: Mapping[str, Any]) -> Sequence[Amounts]:
     """What one replica asks for, each to be found in one worker: in Serve's words, else by its
     configuration; it says them only of one that waits."""
-    match = _REQUIRED.search(str(deployment.get("message") or ""))
-    if match is not None:
-        required = json.loads(match[1])
-        return required if isinstance(required, list) else [required]
+    asked = demand(str(deployment.get("message") or ""))
+    if asked is not None:
+        return asked.bundles
     config = deployment.get("deployment_config") or {}
     options = config.get("ray_actor_options") or {}
     actor = {"CPU": options.get("num_cpus") or 0.0, "GPU": options.get("num_gpus") or 0.0}

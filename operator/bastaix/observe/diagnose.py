@@ -4,21 +4,18 @@ The list at the end is the documentation; its order is the order in which things
 what is found first is what everything after it waits for.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import causes, ends, logs, mounting, pods, serve
+from bastaix.observe import causes, ends, logs, mounting, pods, resources, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready, moment
 from bastaix.observe.text import shortened
 
 UNHEEDED_SECONDS: Final = 30.0
 """KubeRay answers within one: for so long it may be restarted."""
-_ASKS_GPU: Final = re.compile(r"(?:asks for|each replica:) [^;]*[\"']GPU[\"']")
 
 
 @dataclass(frozen=True)
@@ -228,34 +225,26 @@ def _app_unknown(view: _View) -> Finding | None:
     return Finding(reasons.STARTING_RAY, "Ray runs; waiting for KubeRay to hand it the app")
 
 
-def _replica_in_vain(view: _View) -> Finding | None:
-    unplaced = _unplaced(view)
-    if unplaced is None or not (_ASKS_GPU.search(unplaced) and _has_no_gpu(view)):
+def _replica_too_large(view: _View) -> Finding | None:
+    """For any Pod that there may ever be: by amounts, as most ask for 0.0 of something."""
+    if view.app is None or view.app.status == serve.RUNNING:
         return None
-    return view.of_rayservice(Finding(reasons.RAY_RESOURCES_UNAVAILABLE, unplaced))
+    cluster = view.observed.raycluster_of(view.revision) or {}
+    for name, demand in view.app.demands():
+        excess = resources.excess(demand, cluster)
+        if excess is not None:
+            message = shortened(f"{name}: a replica asks for {excess}; in all for {demand.text}")
+            return view.of_rayservice(Finding(reasons.RAY_RESOURCES_UNAVAILABLE, message))
+    return None
 
 
 def _replica_unplaced(view: _View) -> Finding | None:
-    unplaced = _unplaced(view)
+    if view.app is None or view.app.status == serve.RUNNING:
+        return None
+    unplaced = view.app.unplaced()
     if unplaced is None:
         return None
     return view.of_rayservice(Finding(reasons.SCHEDULING, unplaced))
-
-
-def _unplaced(view: _View) -> str | None:
-    if view.app is None or view.app.status == serve.RUNNING:
-        return None
-    return view.app.unplaced()
-
-
-def _has_no_gpu(view: _View) -> bool:
-    """No worker Pod of it will ever have one: none asks for a device of any name."""
-    cluster = view.observed.raycluster_of(view.revision) or {}
-    groups = (cluster.get("spec") or {}).get("workerGroupSpecs") or ()
-    specs = [each["template"]["spec"] for each in groups if "template" in each]
-    containers = chain.from_iterable(each["containers"] for each in specs)
-    limits = [(each.get("resources") or {}).get("limits") or {} for each in containers]
-    return bool(limits) and not any("/" in key for limit in limits for key in limit)
 
 
 def _loading(view: _View) -> Finding | None:
@@ -294,7 +283,7 @@ _CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
     _serve_failed,
     _worker_lost,
     _serve_unhealthy,
-    _replica_in_vain,
+    _replica_too_large,
     _pod_refused,
     _worker_awaited,
     _app_unknown,

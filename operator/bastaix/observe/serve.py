@@ -4,11 +4,12 @@ KubeRay's own `Ready` is not asked: it means only that there are endpoints.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bastaix.observe.observed import Object
+from bastaix.observe.resources import Demand, demand
 from bastaix.observe.text import last_line, shortened
 
 RUNNING: Final = "RUNNING"
@@ -17,10 +18,6 @@ UNHEALTHY: Final = "UNHEALTHY"
 
 _IMPORT_PATH: Final = re.compile(r"^\s*-?\s*import_path:\s*[\"']?([\w.:]+)", re.MULTILINE)
 _UNPLACED: Final = "to be scheduled"
-_ASKED: Final = re.compile(
-    r"Resources required for each replica: (?P<asked>.{1,400}?), total resources available:"
-    r" (?P<there>\{.{0,200}?\})"
-)
 # What Serve says of every model that takes its time.
 _SLOW: Final = "more than 30s to initialize"
 
@@ -51,6 +48,13 @@ class App:
             if _UNPLACED in _message(deployment):
                 return _line(name, _message(deployment))
         return None
+
+    def demands(self) -> Iterator[tuple[str, Demand]]:
+        """What the replicas of each deployment ask for that found no place, by its name."""
+        for name, deployment in sorted(self.deployments.items()):
+            asked = demand(_message(deployment)) if _UNPLACED in _message(deployment) else None
+            if asked is not None:
+                yield name, asked
 
     def progress(self) -> str:
         """What is still being built, and what went wrong on the way if something did."""
@@ -87,11 +91,11 @@ def import_path(rayservice: Object) -> str:
 
 def _line(name: str, said: str) -> str:
     """The last one; of the many words that Serve has for a want of room, those that count."""
-    asked = _ASKED.search(said)
-    line = last_line(said)
-    if asked is not None:
-        line = f"a replica asks for {asked['asked']}; the Ray cluster has {asked['there']}"
-    return shortened(f"{name}: {line}")
+    asked = demand(said)
+    if asked is None:
+        return shortened(f"{name}: {last_line(said)}")
+    free = "" if asked.is_group else f"; the Ray cluster has {asked.free_text} free"
+    return shortened(f"{name}: a replica asks for {asked.text}{free}")
 
 
 def _message(deployment: Mapping[str, Any]) -> str:

@@ -50,7 +50,8 @@ NO_CLAIM = [{**NO_NODE[0], "message": 'persistentvolumeclaim "models" not found'
 KILLED = container(terminated={"exitCode": 137, "reason": "OOMKilled"})
 UNPLACED = (
     "Deployment 'LLMServer:smollm2' in application 'smollm2' has 1 replicas that have taken"
-    " more than 30s to be scheduled. Resources required for each replica: [{'CPU': 2.0}]."
+    ' more than 30s to be scheduled. Resources required for each replica: [{"CPU": 2.0}], total'
+    " resources available: {}."
 )
 SLOW = "1 replicas that have taken more than 30s to initialize.\nThis may be caused by a slow"
 TRACEBACK = (
@@ -120,7 +121,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "a replica asks for a GPU where the workers have a part of one",
         scene(
-            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("CPU", "GPU"))),
             rayclusters=(
                 with_workers({"limits": {"memory": "2Gi", "nvidia.com/mig-1g.5gb": "1"}}),
             ),
@@ -132,12 +133,12 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "a replica asks for a GPU in a cluster that will never have one",
         scene(
-            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("CPU", "GPU"))),
             rayclusters=(with_workers({"limits": {"memory": "2Gi"}}),),
             pods=(HEAD, running("worker")),
         ),
         reasons.RAY_RESOURCES_UNAVAILABLE,
-        "'GPU': 2.0",
+        "asks for 2 GPU where a Pod has 0",
     ),
     (
         "a deployment that is called after a GPU and asks for none",
@@ -192,14 +193,14 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "another worker is refused to a replica that none would have room for",
         scene(
-            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("CPU", "GPU"))),
             rayclusters=(
                 with_workers({"limits": {"memory": "2Gi"}}, refused_pod("exceeded quota: few")),
             ),
             pods=(HEAD, running("worker")),
         ),
         reasons.RAY_RESOURCES_UNAVAILABLE,
-        "'GPU': 2.0",
+        "asks for 2 GPU where a Pod has 0",
     ),
     (
         "an app that is scaled past its quota fails its health checks",
@@ -224,12 +225,12 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
     (
         "a replica waits for a GPU that another Pod may bring",
         scene(
-            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("'CPU'", "'GPU'"))),
-            rayclusters=(with_workers({"limits": {"nvidia.com/gpu": "1"}}),),
+            rayservice=app("DEPLOYING", LLM=("UPDATING", UNPLACED.replace("CPU", "GPU"))),
+            rayclusters=(with_workers({"limits": {"nvidia.com/gpu": "2"}}),),
             pods=(HEAD, running("worker")),
         ),
         reasons.SCHEDULING,
-        "'GPU': 2.0",
+        '"GPU": 2.0',
     ),
     (
         "a quota refuses the head Pod",
@@ -413,7 +414,7 @@ STATES: list[tuple[str, Observed, Reason, str]] = [
             **UP,
         ),
         reasons.SCHEDULING,
-        "LLM: Deployment 'LLMServer:smollm2'",
+        'LLM: a replica asks for [{"CPU": 2.0}]',
     ),
     (
         "a model takes its time, which is no cause for alarm",

@@ -169,11 +169,12 @@ REPLICA_LOST: Final = Reason(
 )
 RAY_RESOURCES_UNAVAILABLE: Final = Reason(
     "RayResourcesUnavailable",
-    "A replica asks for more than the Ray cluster has.",
-    "Compare what the message says is asked for with spec.resources and scaling.maxReplicas.",
+    "A replica asks at once for more of a resource than any Pod of the Ray cluster can have.",
+    "Ask for less in the app, or raise spec.resources or runtime.worker.rayCPUs.",
     "never",
     causes=(
-        "An app that asks for GPUs without resources.gpu; a placement group larger than one Pod."
+        "An app that asks for GPUs without resources.gpu; a bundle of a placement group that is"
+        " larger than one Pod."
     ),
 )
 HEALTH_CHECK_FAILING: Final = Reason(
