@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from bastaix.api import reasons
 from bastaix.api import rollout as rollouts
+from bastaix.api.check import Check, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields, without_nulls
 from bastaix.api.rollout import Request, Rollout
@@ -57,22 +58,6 @@ class Source:
         """The Secret, in the ModelDeployment's namespace, that holds the credential."""
         given = self.git or self.archive
         return given.secret if given else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expect:
-    status: int = 200
-    contains: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One request that the app must answer before it counts as serving."""
-
-    method: str
-    path: str
-    body: Json | None = None
-    expect: Expect = Expect()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,27 +231,18 @@ def _app(app: Fields, model: Model | None) -> App:
 
 def _check(check: Fields, model: Model | None) -> Check:
     """What the user wrote; else one completion of one token, or the list of models."""
-    if model is not None and not check.has("path"):
-        method, path = "POST", "/v1/chat/completions"
-        body: Json | None = {
+    if check.has("path"):
+        return read_check(check)
+    asked: Json = {"method": "GET", "path": "/v1/models"}
+    if model is not None:
+        completion = {
             "model": model.id,
             "messages": [{"role": "user", "content": "Hello"}],
             "max_tokens": 1,
         }
-    elif not check.has("path"):
-        method, path, body = "GET", "/v1/models", None
-    else:
-        method, path, body = "POST" if check.has("body") else "GET", "", None
-    expect = check.map("expect")
-    return Check(
-        method=check.get("method", str) or method,
-        path=check.get("path", str) or path,
-        body=check.free("body") if check.has("body") else body,
-        expect=Expect(
-            status=expect.get("status", int) or Expect.status,
-            contains=expect.get("contains", str),
-        ),
-    )
+        asked = {"method": "POST", "path": "/v1/chat/completions", "body": completion}
+    expect = {"expect": check.free("expect")} if check.has("expect") else {}
+    return read_check(Fields({**asked, **expect}, check.path))
 
 
 def _model(model: Fields) -> Model:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import aiohttp
 
-from bastaix.api.v1alpha1 import Check
+from bastaix.api.check import Check
 from bastaix.reconcile.cluster import Address, Answer
 
 CONNECT_SECONDS = 3.0

@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from bastaix.api.v1alpha1 import Check, Source
+from bastaix.api.check import Check
+from bastaix.api.v1alpha1 import Source
 from bastaix.local.planning import HOST, Plan, split
 
 CONFIG: Final = "config.yaml"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bastaix.api.v1alpha1 import Check, Model, ModelDeployment, Scaling
+from bastaix.api.check import Check
+from bastaix.api.v1alpha1 import Model, ModelDeployment, Scaling
 from bastaix.local import environment
 from bastaix.local.environment import Environment
 from bastaix.render import model_source, pods, raycluster, serve_config

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bastaix.api.v1alpha1 import Check
+from bastaix.api.check import Check
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
 

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from bastaix.api.v1alpha1 import Check, Expect, ModelDeployment
+from bastaix.api.check import Check, read_check
+from bastaix.api.errors import Stalled
+from bastaix.api.fields import Fields
+from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.rollout.record import LARGEST_CHECK, Record
 from bastaix.rollout.roles import Roles
 
@@ -36,9 +39,10 @@ def remembering(record: Record, check: Check) -> Record:
 
 
 def _read(given: Mapping[str, Any] | None) -> Check | None:
+    """What was written down by anybody: a check that the spec could not have is none."""
     if given is None:
         return None
     try:
-        return Check(**{**given, "expect": Expect(**given["expect"])})
-    except (TypeError, KeyError):
+        return read_check(Fields(given, "check"))
+    except Stalled:
         return None

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bastaix.api.v1alpha1 import Check, Expect
+from bastaix.api.check import Check, Expect
 from bastaix.kube.probe import HttpProbe
 from bastaix.reconcile.cluster import Address, Answer
 

@@ -4,7 +4,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from bastaix.api.v1alpha1 import Archive, Check, Git, ModelDeployment, Source
+from bastaix.api.check import Check
+from bastaix.api.v1alpha1 import Archive, Git, ModelDeployment, Source
 from bastaix.local import commands
 from bastaix.local.commands import Shell
 from bastaix.local.planning import plan

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bastaix.api import names
-from bastaix.api.v1alpha1 import Check
+from bastaix.api.check import Check
 from bastaix.reconcile.cluster import Address, Answer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, SERVICE, Kind
