@@ -12,6 +12,7 @@ from bastaix.kube.events import EventWriter
 from bastaix.kube.probe import HttpProbe
 from bastaix.metrics import Metrics
 from bastaix.reconcile.answers import Answers
+from bastaix.reconcile.cluster import is_transient
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import WATCHED
 from bastaix.reconcile.queue import Queue
@@ -30,16 +31,18 @@ async def run(settings: Settings) -> None:
     client = await Client.login(names.FIELD_MANAGER)
     metrics, index = Metrics(), Index()
     cluster = KubeCluster(client, index, metrics.wrote)
-    answers = Answers(HttpProbe(settings.probe_url), metrics, running.now)
+    answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
     reconciler = Reconciler(
         cluster,
         answers,
-        EventWriter(client, running.now),
+        EventWriter(client, client.now),
         metrics,
-        running.now,
+        client.now,
         settings.evaluation_image,
     )
-    queue: Queue[Name] = Queue(reconciler.reconcile, random=Random(), watcher=metrics)
+    queue: Queue[Name] = Queue(
+        reconciler.reconcile, random=Random(), watcher=metrics, is_transient=is_transient
+    )
     informer = Informer(
         client, cluster, index, queue, metrics, settings.namespaces, stop.own_signals, WATCHED
     )

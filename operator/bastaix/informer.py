@@ -10,13 +10,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import aiohttp
-
 from bastaix.api import names
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.kube.discovery import served
 from bastaix.metrics import QueueMetrics
-from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import RAY, Kind
 from bastaix.reconcile.queue import Queue
@@ -28,7 +26,7 @@ RETRY_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 30.0
 LISTING_LOOKS: Final = 300
 
-UNREACHABLE: Final = (Refused, aiohttp.ClientError, TimeoutError, OSError)
+UNREACHABLE: Final = (Refused, NoAnswer)
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +66,10 @@ class Informer:
         if not self.informed.is_set():
             found.append(self._trouble or "the first listing is under way")
         return found
+
+    def notes(self) -> Sequence[str]:
+        """What is to be known of a process that is ready."""
+        return self._cluster.notes()
 
     async def run(self) -> None:
         """Watch for ever: other kinds when those of the cluster change."""

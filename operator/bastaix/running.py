@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from bastaix import web
@@ -55,7 +54,7 @@ async def run(
         return [f"the queue has stood still for {stuck:.0f} s"] if stuck > stuck_seconds else []
 
     metrics.watch_depth(lambda: queue.depth)
-    server = await web.serve(settings, metrics.page, health, informer.complaints)
+    server = await web.serve(settings, metrics.page, health, informer.complaints, informer.notes)
     try:
         await work(queue, informer, settings.workers, stop)
     finally:
@@ -87,7 +86,3 @@ async def _queue(queue: Queue[Name], informer: Informer, workers: int) -> None:
     """Nothing is decided before everything has been seen."""
     await informer.informed.wait()
     await queue.run(workers)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)

@@ -19,6 +19,7 @@ from bastaix.informer import Informer
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.kube.secrets import KubeSecrets
 from bastaix.metrics import SourceMetrics
+from bastaix.reconcile.cluster import is_transient
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT
 from bastaix.reconcile.queue import Queue
@@ -72,12 +73,16 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
         work=work,
         keep_seconds=settings.keep_seconds,
-        now=running.now,
+        now=client.now,
         clock=time.monotonic,
     )
     deadline = settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
-        controller.reconcile, random=Random(), watcher=metrics, deadline=deadline
+        controller.reconcile,
+        random=Random(),
+        watcher=metrics,
+        deadline=deadline,
+        is_transient=is_transient,
     )
     namespaces, wanted = settings.namespaces, (MODELDEPLOYMENT,)
     informer = Informer(

@@ -12,9 +12,13 @@ Complaints = Callable[[], Sequence[str]]
 
 
 async def serve(
-    settings: Common, page: Callable[[], bytes], health: Complaints, readiness: Complaints
+    settings: Common,
+    page: Callable[[], bytes],
+    health: Complaints,
+    readiness: Complaints,
+    notes: Complaints = lambda: (),
 ) -> web.AppRunner:
-    """Serve until the runner is cleaned up."""
+    """Serve until the runner is cleaned up; `notes` are added to the page of readiness."""
     app = web.Application()
 
     async def show_metrics(_: web.Request) -> web.Response:
@@ -22,7 +26,7 @@ async def serve(
 
     app.router.add_get("/metrics", show_metrics)
     app.router.add_get("/healthz", _verdict(health))
-    app.router.add_get("/readyz", _verdict(readiness))
+    app.router.add_get("/readyz", _verdict(readiness, notes))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -33,9 +37,12 @@ async def serve(
     return runner
 
 
-def _verdict(complaints: Complaints) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _verdict(
+    complaints: Complaints, notes: Complaints = lambda: ()
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def judge(_: web.Request) -> web.Response:
         found = complaints()
-        return web.Response(status=503 if found else 200, text="\n".join(found or ["ok"]) + "\n")
+        lines = [*(found or ["ok"]), *notes()]
+        return web.Response(status=503 if found else 200, text="\n".join(lines) + "\n")
 
     return judge

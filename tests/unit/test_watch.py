@@ -21,7 +21,8 @@ BODY: dict[str, Any] = {
 async def test_an_end_wakes_its_owner_though_the_index_knew_it_already() -> None:
     index, woken = Index(), list[Name]()
     index.told(RAYSERVICE, BODY)
-    index.absent(RAYSERVICE, ("demo", "smollm2-1"))  # a read has found that out
+    name = ("demo", "smollm2-1")
+    index.absent(RAYSERVICE, name, index.known(RAYSERVICE, name))  # a read has found that out
     await _handler(RAYSERVICE, index, woken.append)(event={"type": "DELETED", "object": BODY})
     assert woken == [OWNER]
 

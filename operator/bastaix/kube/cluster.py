@@ -9,6 +9,7 @@ when, is decided in `reconcile`.
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,12 +19,15 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from yaml import YAMLError
 
 from bastaix.api import names
-from bastaix.reconcile.cluster import Refused
+from bastaix.kube import older_crd
+from bastaix.kube.clock import ServerClock
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, POD, Kind
 
 TIMEOUT = 30.0
 PAGE = 200
+MOST_REDUCTIONS = 10
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024
 """Counted from the first of these lines: a bound for very long ones, by which the last are lost."""
@@ -48,6 +52,7 @@ class Client:
     def __init__(self, configuration: Configuration, agent: str) -> None:
         self._client = ApiClient(configuration)
         self._client.user_agent = agent
+        self._clock = ServerClock()
 
     @classmethod
     async def login(cls, agent: str) -> "Client":
@@ -88,6 +93,10 @@ class Client:
         """Its address."""
         return str(self._client.configuration.host)
 
+    def now(self) -> datetime:
+        """By the API server's clock, by which its objects were made."""
+        return self._clock.now()
+
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
 
@@ -101,7 +110,7 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Body:
-        """One request; Refused when the API server does not grant it.
+        """One request; Refused when the API server does not grant it, else NoAnswer.
 
         Told to come back later, it does so a few times: the API server says that when it has
         too much to do, and while the storage of a new kind is being set up.
@@ -116,8 +125,7 @@ class Client:
                 break
             after = (answer.get("details") or {}).get("retryAfterSeconds") or 1
             await asyncio.sleep(min(after, LONGEST_PAUSE))
-        reason, message = answer.get("reason", ""), answer.get("message", "")
-        raise Refused(status, str(reason), str(message))
+        raise _refusal(status, answer)
 
     async def content(self, path: str, query: Mapping[str, str]) -> bytes:
         """What is there and no JSON, such as a log."""
@@ -125,8 +133,7 @@ class Client:
         status, data = await self._transfer("GET", f"{path}?{urlencode(query)}", None, headers)
         if status < 400:
             return data
-        answer = _json(data)
-        raise Refused(status, str(answer.get("reason", "")), str(answer.get("message", "")))
+        raise _refusal(status, _json(data))
 
     async def _send(
         self, method: str, target: str, body: object, headers: dict[str, str]
@@ -141,10 +148,15 @@ class Client:
         method, url, headers, _, _ = await self._client.param_serialize(
             method, target, header_params=dict(headers), auth_settings=["BearerToken"]
         )
-        response = await self._client.call_api(
-            method, url, headers, body=body, _request_timeout=TIMEOUT
-        )
-        return response.status, await response.read()  # type: ignore[no-untyped-call]
+        sent = self._clock.elapsed()
+        try:
+            response = await self._client.call_api(
+                method, url, headers, body=body, _request_timeout=TIMEOUT
+            )
+            self._clock.read(response.getheader("Date"), sent)  # type: ignore[no-untyped-call]
+            return response.status, await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswer(str(error) or type(error).__name__) from error
 
 
 class KubeCluster:
@@ -159,6 +171,16 @@ class KubeCluster:
         self._count = count
         self._manager = manager
         self._served: frozenset[Kind] = frozenset()
+        self._status_fields = older_crd.StatusFields()
+
+    def notes(self) -> Sequence[str]:
+        """What whoever looks after this process should know, though it works."""
+        omitted = self._status_fields.omitted()
+        return [
+            f"the CRD is older than this process, {older_crd.text(path)} is left out:"
+            " apply the chart's CRD"
+            for path in sorted(omitted)
+        ]
 
     def serves(self, kind: Kind) -> bool:
         return kind in self._served
@@ -174,13 +196,14 @@ class KubeCluster:
             body = self._index.body(kind, name)
             if body is not None or not self._index.knows(kind, name):
                 return body
+        known = self._index.known(kind, name)
         try:
             body = await self._client.request("GET", kind.path(*name))
         except Refused as refused:
-            if refused.status != 404:
+            if not refused.is_absence:
                 raise
-            self._index.absent(kind, name)
-            return None
+            self._index.absent(kind, name, known)
+            return self._index.body(kind, name)
         if owner_of(kind, body["metadata"]) is not None:
             self._index.answered(kind, body)
         return body
@@ -218,15 +241,26 @@ class KubeCluster:
         if not rehearsal:
             self._index.answered(kind, body, manifest)
 
-    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
-        self._count(kind.name, "status")
-        try:
-            body = await self._apply(kind, manifest, subresource="status")
-            self._index.answered(kind, body, manifest)
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            self._index.absent(kind, name_of(manifest["metadata"]))
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
+        omitted = self._status_fields.omitted()
+        for _ in range(MOST_REDUCTIONS):
+            reduced = {**manifest, "status": older_crd.without(manifest["status"], omitted)}
+            self._count(kind.name, "status")
+            known = self._index.known(kind, name_of(manifest["metadata"]))
+            try:
+                body = await self._apply(kind, reduced, subresource="status")
+            except Refused as refused:
+                if refused.is_absence:
+                    self._index.absent(kind, name_of(manifest["metadata"]), known)
+                    return frozenset()
+                more = self._status_fields.learn(refused, reduced["status"]) - omitted
+                if not more:
+                    raise
+                omitted |= more
+                continue
+            self._index.answered(kind, body, reduced)
+            return frozenset(map(".".join, omitted))
+        raise Refused(older_crd.INVALID, "Invalid", "too many fields of the status are refused")
 
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         name = name_of(body["metadata"])
@@ -234,10 +268,17 @@ class KubeCluster:
         query = {"fieldManager": self._manager}
         # what was planned on may be old news by now
         self._index.doubt(kind, name)
-        patched = await self._client.request(
-            "PATCH", kind.path(*name), list(operations), query=query, content_type=JSON_PATCH
-        )
-        self._index.answered(kind, patched, {})
+        known = self._index.known(kind, name)
+        try:
+            patched = await self._client.request(
+                "PATCH", kind.path(*name), list(operations), query=query, content_type=JSON_PATCH
+            )
+        except Refused as refused:
+            if not refused.is_absence:
+                raise
+            self._index.absent(kind, name, known)
+        else:
+            self._index.answered(kind, patched, {})
 
     async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         metadata = body["metadata"]
@@ -246,6 +287,8 @@ class KubeCluster:
             "preconditions": {"uid": metadata["uid"]},
         }
         self._count(kind.name, "delete")
+        # should the answer be lost, what is known may be old news
+        self._index.doubt(kind, name_of(metadata))
         try:
             await self._client.request("DELETE", kind.path(*name_of(metadata)), options)
         except Refused as refused:
@@ -266,10 +309,7 @@ class KubeCluster:
             "limitBytes": str(LOG_BYTES),
         }
         path = POD.path(*name_of(pod["metadata"]), "log")
-        try:
-            return (await self._client.content(path, query)).decode(errors="replace")
-        except aiohttp.ClientError as error:  # a node that breaks off is no trouble of the rest
-            raise Refused(502, type(error).__name__, "the log came to no end") from error
+        return (await self._client.content(path, query)).decode(errors="replace")
 
     async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
         """Compare the index with a listing of names: cheap, and it finds what a watch missed.
@@ -316,6 +356,12 @@ def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Metadata without managedFields, of which a thousand would weigh more than all else."""
     wanted = ("name", "namespace", "uid", "resourceVersion", "labels")
     return {key: metadata[key] for key in wanted if key in metadata}
+
+
+def _refusal(status: int, answer: Body) -> Refused:
+    causes = (answer.get("details") or {}).get("causes") or ()
+    fields = [str(cause["field"]) for cause in causes if cause.get("field")]
+    return Refused(status, str(answer.get("reason", "")), str(answer.get("message", "")), fields)
 
 
 def _json(data: bytes) -> Body:

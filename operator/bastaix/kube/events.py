@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import aiohttp
-
 from bastaix.api import names
 from bastaix.kube.cluster import Client
-from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.kinds import Kind
 
 EVENT: Final = Kind("events.k8s.io", "v1", "events", "Event")
@@ -68,7 +66,7 @@ class EventWriter:
         try:
             if not await self._count(metadata["namespace"], said, now):
                 await self._create(metadata, said, now)
-        except (Refused, aiohttp.ClientError, TimeoutError) as error:
+        except (Refused, NoAnswer) as error:
             logger.warning(
                 "the Event %s on %s/%s was not written: %s",
                 reason,

@@ -3,23 +3,55 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from bastaix.api.check import Check
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
 
+PERMANENT: Final = frozenset({400, 403, 404, 405, 406, 413, 415, 422})
+"""Statuses by which the API server means the request itself: it answers the same one alike again.
+
+With all others it means that somebody was faster (409), that what it had was too old (410), that
+it has too much to do (429), that it or its etcd fails (5xx), or that it cannot check a token (401).
+"""
+_NOT_DECLARED: Final = "not declared in schema"
+"""By server-side apply in a 500 (Kubernetes 1.35), though asking again changes nothing."""
+
+
+class NoAnswer(ConnectionError):
+    """The API server was out of reach, too slow or cut off: a write may have been carried out."""
+
 
 class Refused(Exception):
     """The API server understood a request and did not grant it."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, fields: Sequence[str] = ()) -> None:
+        """`fields` are the paths that were found invalid, such as `status.phase`."""
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
+        self.fields = tuple(fields)
         self.during = ""
         """Verb and kind of the write that was refused; empty when it was a read."""
+
+    @property
+    def is_absence(self) -> bool:
+        """There is no such object; a 404 without a reason is that of a proxy or of a kind."""
+        return self.status == 404 and self.reason == "NotFound"
+
+    @property
+    def is_transient(self) -> bool:
+        """The same request may be granted a moment later."""
+        if _NOT_DECLARED in self.message:
+            return False
+        return self.status not in PERMANENT or (self.status == 404 and not self.reason)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether it says nothing of what was asked for: it is retried, and no status tells of it."""
+    return isinstance(error, NoAnswer) or (isinstance(error, Refused) and error.is_transient)
 
 
 @contextmanager
@@ -65,8 +97,12 @@ class Cluster(Protocol):
     ) -> None:
         """Server-side apply; a rehearsal is refused like it and changes nothing."""
 
-    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
-        """Write a status; that the object is gone is no error."""
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
+        """Write a status; that the object is gone is no error.
+
+        Gives the paths below `status` that an older CRD does not take, such as `rollout` or
+        `active.image`: they were left out, and all the rest was written.
+        """
 
     async def patch(
         self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]

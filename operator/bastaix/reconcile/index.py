@@ -105,9 +105,17 @@ class Index:
         if entry is not None:
             entry.is_doubted = True
 
-    def absent(self, kind: Kind, name: Name) -> None:
-        """The API server was asked, and it does not exist."""
-        self._drop(kind, name)
+    def known(self, kind: Kind, name: Name) -> object:
+        """What stands for an object until there is news of it: for `absent`, after a request."""
+        return self._entry(kind, name)
+
+    def absent(self, kind: Kind, name: Name, known: object) -> None:
+        """The API server was asked when this was `known`, and it does not exist.
+
+        What has come since is newer than the answer: a watch is faster than a request at times.
+        """
+        if self._entry(kind, name) is known:
+            self._drop(kind, name)
 
     def listed(
         self, kind: Kind, metadatas: Iterable[Mapping[str, Any]], within: frozenset[str]

@@ -8,7 +8,7 @@ from typing import Final
 
 from bastaix.observe import logs
 from bastaix.observe.observed import Object, Observed
-from bastaix.reconcile.cluster import Cluster, Refused
+from bastaix.reconcile.cluster import Cluster, NoAnswer, Refused
 from bastaix.reconcile.index import Name
 
 LONGEST_SECONDS: Final = 5.0
@@ -46,15 +46,14 @@ class Logs:
 
     async def told(self, name: Name, observed: Observed) -> Observed:
         """With the errors in what they have written, by the uid of the Pod."""
-        before = self._read.pop(name, {})
+        before = self._read.get(name, {})
         wanted = {(pod["metadata"]["uid"], said): pod for pod, said in logs.wanted(observed)}
         due = [key for key in wanted if self._is_due(before.get(key))]
         # at the same time, as each of them may hang
         read = await asyncio.gather(*(self._asked(wanted[key], before.get(key)) for key in due))
         known = {**before, **dict(zip(due, read, strict=True))}
         found = {key: known[key] for key in wanted}
-        if found:
-            self._read[name] = found
+        self._read[name] = found
         return replace(observed, logs={uid: each.told() for (uid, _), each in found.items()})
 
     def forget(self, name: Name) -> None:
@@ -73,5 +72,5 @@ class Logs:
                 return _Read(now, logs.errors(await self._cluster.log(pod)), tries)
         except Refused as refused:
             return _Read(now, () if refused.status in _FINAL else None, tries)
-        except TimeoutError:
+        except (NoAnswer, TimeoutError):
             return _Read(now, None, tries)

@@ -12,7 +12,7 @@ from typing import Final
 
 from bastaix.observe import mounting
 from bastaix.observe.observed import Object, Observed
-from bastaix.reconcile.cluster import Cluster, Refused
+from bastaix.reconcile.cluster import Cluster, NoAnswer, Refused
 from bastaix.reconcile.index import Name
 
 PATIENCE_SECONDS: Final = 5.0
@@ -33,7 +33,7 @@ class Mounts:
 
     async def told(self, name: Name, observed: Observed) -> Observed:
         """With what is not mounted, by the uid of the Pod."""
-        before = self._read.pop(name, {})
+        before = self._read.get(name, {})
         wanted = mounting.wanted(observed, self._now())
         waiting = {
             pod["metadata"]["uid"]: (pod, waited)
@@ -44,8 +44,7 @@ class Mounts:
         read = await asyncio.gather(*(self._asked(*waiting[uid], before.get(uid)) for uid in due))
         known = {**before, **dict(zip(due, read, strict=True))}
         found = {uid: known[uid] for uid in waiting}
-        if found:
-            self._read[name] = found
+        self._read[name] = found
         complaints = {uid: each.complaint for uid, each in found.items() if each.complaint}
         return replace(observed, unmounted=complaints)
 
@@ -59,6 +58,7 @@ class Mounts:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 events = await self._cluster.events(pod)
-        except (Refused, TimeoutError):  # an older chart's rights; what is known stays known
+        except (Refused, NoAnswer, TimeoutError):
+            # an older chart's rights, or a trouble of the API server's: what is known stays known
             return _Read(self._now(), None if last is None else last.complaint)
         return _Read(self._now(), mounting.complaint(events, waited))

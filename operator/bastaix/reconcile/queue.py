@@ -17,6 +17,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 300.0
+LAST_TRANSIENT_BACKOFF = 30.0
+"""What failed only because the API server did is looked at soon after that works again."""
 JITTER = 0.2
 """Part of a delay that chance adds or takes, so that what failed together returns apart."""
 
@@ -38,12 +40,17 @@ class Queue(Generic[Key]):
         random: Random,
         watcher: Watcher,
         deadline: float = 60.0,
+        is_transient: Callable[[BaseException], bool] = lambda _: False,
     ) -> None:
-        """`work` gives the seconds after which it wants to look again, or None."""
+        """`work` gives the seconds after which it wants to look again, or None.
+
+        What `is_transient` is no bug: it is logged in a line and tried again sooner.
+        """
         self._work = work
         self._random = random
         self._watcher = watcher
         self._deadline = deadline
+        self._is_transient = is_transient
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Key] = deque()
         self._since: dict[Key, float] = {}  # when a key that is ready, or again, became so
@@ -139,7 +146,11 @@ class Queue(Generic[Key]):
         except Exception as caught:
             error = caught
             again = self._backoff(key)
-            logger.exception("%s failed; again in %.0f s", key, again)
+            if self._is_transient(caught):
+                again = min(again, LAST_TRANSIENT_BACKOFF * self._random.uniform(1 - JITTER, 1))
+                logger.warning("%s: %s; again in %.0f s", key, caught, again)
+            else:
+                logger.exception("%s failed; again in %.0f s", key, again)
         self._progress = self._loop.time()
         self._watcher.finished(self._progress - began, error)
         if again is not None and not self._closed:

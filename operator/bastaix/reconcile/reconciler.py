@@ -28,7 +28,7 @@ from bastaix.reconcile.kinds import Kind
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
-from bastaix.reconcile.refusals import TRANSIENT, denied, explained
+from bastaix.reconcile.refusals import denied, explained
 from bastaix.reconcile.reports import Reports
 from bastaix.render.revision import (
     Revision,
@@ -100,7 +100,7 @@ class Reconciler:
             await self._tell(body, goal, said)
             return hindrance.after if isinstance(hindrance, Waiting) else None
         except Refused as refusal:
-            if refusal.status not in TRANSIENT:
+            if not refusal.is_transient:
                 await self._deny(body, goal, refusal)
             raise
 

@@ -16,8 +16,6 @@ UNSUPPORTED_SECONDS: Final = 60.0
 DENIED_SECONDS: Final = 30.0
 REFUSED_SECONDS: Final = 60.0
 """For so long a refusal that may change is waited for, once what was active has gone."""
-TRANSIENT: Final = frozenset({409, 429})
-"""Of no interest to anybody: somebody was faster, or the API server has too much to do."""
 
 _OF_ADMISSION: Final = ("admission webhook", "denied request", "does not support dry run")
 _AFFINITY: Final = re.compile(r"(?<=\.)affinity\.[^\s:,\"']+")
@@ -38,7 +36,7 @@ def explained(refusal: Refused) -> Hindrance | None:
         return Waiting(reasons.ADMISSION_DENIED, message, DENIED_SECONDS)
     if refusal.status in (400, 422):
         return Stalled(reasons.RAYSERVICE_REFUSED, message)
-    if refusal.status in TRANSIENT or refusal.status >= 500:
+    if refusal.is_transient:
         return None
     finding = denied(refusal)
     return Waiting(finding.reason, finding.message, DENIED_SECONDS)

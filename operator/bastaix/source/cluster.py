@@ -19,7 +19,7 @@ class Cluster(Protocol):
 
     async def read(self, kind: Kind, name: Name) -> Body | None: ...
 
-    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> object:
         """Write our part of a status; that the object is gone is no error."""
 
 

@@ -38,8 +38,6 @@ from bastaix.source.turns import Turns
 PROGRESS_SECONDS: Final = 1.0
 """What takes longer is told of while it goes on."""
 SECRET_POLL_SECONDS: Final = 5.0
-TRANSIENT: Final = frozenset({409, 429, 500, 502, 503, 504})
-"""Of no interest to anybody: somebody was faster, or the API server has too much to do."""
 
 Case = tuple[str, str, str]
 """Verification key, name and version of the credential: all that a verdict depends on."""
@@ -120,7 +118,7 @@ class Controller:
         try:
             return await self._artifacts.exists(md, digest)
         except Refused as refusal:
-            if refusal.status in TRANSIENT:
+            if refusal.is_transient:
                 raise
             return False  # what follows is refused as well, and then it is said
 
@@ -139,7 +137,7 @@ class Controller:
         try:
             metadata = await self._secrets.metadata((md.namespace, secret))
         except Refused as refusal:
-            if refusal.status in TRANSIENT:
+            if refusal.is_transient:
                 raise
             return "refused"  # so is reading it, and then it is said
         return str(metadata["resourceVersion"]) if metadata else "absent"
@@ -169,7 +167,7 @@ class Controller:
         except SourceFailure as failure:
             return self._retries.remember((md.namespace, md.name), case, failure)
         except Refused as refusal:
-            if refusal.status in TRANSIENT:
+            if refusal.is_transient:
                 raise
             denied = SourceFailure(reasons.API_REFUSED, shortened(f"what must be done: {refusal}"))
             return self._retries.remember((md.namespace, md.name), case, denied)

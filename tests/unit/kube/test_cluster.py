@@ -4,10 +4,11 @@ from typing import Any, cast
 
 import pytest
 
+from bastaix.kube import older_crd
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index
-from bastaix.reconcile.kinds import CONTROLLERREVISION, RAYSERVICE
+from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, RAYSERVICE
 
 NAME = ("demo", "smollm2-1")
 LABELS = {"serving.bastaix.dev/name": "smollm2"}
@@ -22,10 +23,18 @@ class Server:
 
     def __init__(self, refusal: Refused | None = None) -> None:
         self.refusal = refusal
+        self.refusals: list[Refused] = []
+        """Of the next requests."""
+        self.fault: Refused | None = None
+        """Of all requests."""
         self.requests: list[tuple[str, dict[str, str]]] = []
 
     async def request(self, method: str, path: str, *_: Any, **options: Any) -> Any:
         self.requests.append((method, options.get("query") or {}))
+        if self.fault is not None:
+            raise self.fault
+        if self.refusals:
+            raise self.refusals.pop(0)
         if method != "GET" and self.refusal is not None:
             raise self.refusal
         return LIVE
@@ -56,3 +65,108 @@ async def test_a_rehearsal_is_dry_and_neither_counted_nor_believed(rehearsal: bo
     assert query["fieldValidation"] == "Strict"
     assert index.knows(RAYSERVICE, NAME) is not rehearsal
     assert counted == ([] if rehearsal else ["apply"])
+
+
+class Late(Server):
+    """Answers that an object is absent; before it does, the watch brings it."""
+
+    def __init__(self, index: Index) -> None:
+        super().__init__()
+        self._index = index
+
+    async def request(self, method: str, path: str, *_: Any, **options: Any) -> Any:
+        again = {**LIVE["metadata"], "uid": "u2", "resourceVersion": "9"}
+        self._index.told(RAYSERVICE, {"metadata": again})
+        raise Refused(404, "NotFound", "it does not exist")
+
+
+async def test_an_object_made_again_while_it_is_read_is_what_is_read() -> None:
+    index = Index()
+    index.told(RAYSERVICE, LIVE)
+    index.doubt(RAYSERVICE, NAME)
+    body = await cluster(Late(index), index, []).read(RAYSERVICE, NAME)
+    assert body is not None
+    assert body["metadata"]["uid"] == "u2"
+
+
+async def test_the_404_of_a_proxy_says_nothing_of_an_object() -> None:
+    index = Index()
+    index.told(RAYSERVICE, LIVE)
+    index.doubt(RAYSERVICE, NAME)
+    server = Server()
+    server.fault = Refused(404, "", "default backend")
+    with pytest.raises(Refused):
+        await cluster(server, index, []).read(RAYSERVICE, NAME)
+    assert index.knows(RAYSERVICE, NAME)
+
+
+class OldServer(Server):
+    """Has a CRD that lacks fields of the status, as server-side apply says of them."""
+
+    def __init__(self, *lacking: str) -> None:
+        super().__init__()
+        self.lacking = lacking
+        self.statuses: list[dict[str, Any]] = []
+
+    async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        self.statuses.append(body["status"])
+        found = [path for path in self.lacking if _has(body["status"], path)]
+        if found:
+            lines = "".join(f"\n  .status.{path}: field not declared in schema" for path in found)
+            raise Refused(500, "", f"failed to create typed patch object (x): errors:{lines}")
+        return LIVE
+
+
+def _has(status: dict[str, Any], path: str) -> bool:
+    value: Any = status
+    for name in path.split("."):
+        value = value[0] if isinstance(value, list) else value
+        if name not in value:
+            return False
+        value = value[name]
+    return True
+
+
+STATUS = {"rollout": {"a": 1}, "active": {"image": "x", "revision": "1"}, "history": [{"why": 1}]}
+
+
+async def test_a_status_that_is_newer_than_the_crd_goes_on_without_what_that_lacks() -> None:
+    server = OldServer("rollout", "active.image", "history.why")
+    of = cluster(server, Index(), [])
+    omitted = await of.apply_status(MODELDEPLOYMENT, {**MANIFEST, "status": STATUS})
+    assert omitted == {"rollout", "active.image", "history.why"}
+    assert server.statuses[-1] == {"active": {"revision": "1"}, "history": [{}]}
+    assert STATUS["rollout"] == {"a": 1}
+    assert any("status.rollout" in note for note in of.notes())
+
+
+async def test_what_a_crd_lacks_is_asked_of_it_once_and_tried_again_after_a_while() -> None:
+    server, seconds = OldServer("rollout"), [1000.0]
+    of = cluster(server, Index(), [])
+    of._status_fields = older_crd.StatusFields(lambda: seconds[0])
+    for _ in range(2):
+        await of.apply_status(MODELDEPLOYMENT, {**MANIFEST, "status": STATUS})
+    assert len(server.statuses) == 3
+    server.lacking = ()  # the CRD is updated
+    seconds[0] += older_crd.AGAIN_SECONDS + 1
+    assert not await of.apply_status(MODELDEPLOYMENT, {**MANIFEST, "status": STATUS})
+    assert server.statuses[-1] == STATUS
+    assert not of.notes()
+
+
+async def test_a_value_of_a_status_that_is_invalid_is_left_out_this_time() -> None:
+    server = Server()
+    invalid = Refused(422, "Invalid", "status.active.image", ["status.active.image"])
+    server.refusals = [invalid, Refused(422, "Invalid", "required", ["status.active.image"])]
+    of = cluster(server, Index(), [])
+    omitted = await of.apply_status(MODELDEPLOYMENT, {**MANIFEST, "status": STATUS})
+    assert omitted == {"active.image", "active"}
+    assert not of.notes()
+
+
+async def test_a_refusal_that_names_no_field_of_the_status_is_raised() -> None:
+    server = Server(Refused(422, "Invalid", "metadata.uid: must match", ["metadata.uid"]))
+    with pytest.raises(Refused):
+        await cluster(server, Index(), []).apply_status(
+            MODELDEPLOYMENT, {**MANIFEST, "status": STATUS}
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 from bastaix.api import names
 from bastaix.api.check import Check
-from bastaix.reconcile.cluster import Address, Answer, Refused
+from bastaix.reconcile.cluster import Address, Answer, NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, SERVICE, Kind
 
@@ -33,7 +33,7 @@ class FakeCluster:
     clock: Clock
     has_kuberay: bool = True
     writes: list[str] = field(default_factory=list)
-    refusal: Refused | None = None
+    refusal: Refused | NoAnswer | None = None
     """What the next apply of a RayService is answered with."""
     behind: Body | None = None
     """A Service as it really is, of which the index has not heard yet."""
@@ -104,7 +104,7 @@ class FakeCluster:
         if not rehearsal:
             self._merge(kind, manifest)
 
-    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
         """What somebody else wrote of the status stays, as with server-side apply."""
         self.writes.append(f"status {kind}")
         name = name_of(manifest["metadata"])
@@ -116,6 +116,7 @@ class FakeCluster:
         kept = {key: value for key, value in before.items() if key not in mine}
         status = {**kept, **wanted, "conditions": [*wanted["conditions"], *others]}
         self._merge(kind, {**manifest, "status": status})
+        return frozenset()
 
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         self.writes.append(f"patch {kind}")

@@ -119,8 +119,19 @@ def test_a_listing_brings_what_a_watch_missed_and_doubts_what_vanished() -> None
     index.listed(RAYSERVICE, [new], frozenset())
     assert index.owned(RAYSERVICE, OWNER) == [("demo", "smollm2-1"), ("demo", "smollm2-2")]
     assert index.doubtful() == 2
-    index.absent(RAYSERVICE, NAME)
+    index.absent(RAYSERVICE, NAME, index.known(RAYSERVICE, NAME))
     assert index.owned(RAYSERVICE, OWNER) == [("demo", "smollm2-2")]
+
+
+def test_an_object_that_was_made_again_while_it_was_asked_for_stays() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1))
+    known = index.known(RAYSERVICE, NAME)
+    again = rayservice(9)
+    again["metadata"]["uid"] = "u2"
+    index.told(RAYSERVICE, again)
+    index.absent(RAYSERVICE, NAME, known)  # the answer to the request is of before
+    assert index.body(RAYSERVICE, NAME) is not None
 
 
 @pytest.mark.parametrize(("version", "doubted"), [(5, 0), (4, 0), (6, 1)])

@@ -51,9 +51,10 @@ class MortalCluster(FakeCluster):
         if not rehearsal:
             self._count()
 
-    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
-        await super().apply_status(kind, manifest)
+    async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
+        omitted = await super().apply_status(kind, manifest)
         self._count()
+        return omitted
 
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         await super().patch(kind, body, operations)

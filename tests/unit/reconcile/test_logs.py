@@ -10,7 +10,7 @@ import pytest
 from bastaix.observe.logs import AGAIN_SECONDS
 from bastaix.observe.observed import Observed
 from bastaix.reconcile import logs
-from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.logs import MOST_TRIES, Logs
 from tests.unit.observe.test_logs import DIED, LOST, NO_ROOM, failed
 from tests.unit.reconcile.fakes import Clock, FakeCluster
@@ -28,7 +28,9 @@ class Counting(FakeCluster):
         if self.mood == "denies":
             raise Refused(403, "Forbidden", "pods/log is forbidden")
         if self.mood == "breaks":
-            raise Refused(502, "ClientPayloadError", "the log came to no end")
+            raise NoAnswer("the log came to no end")
+        if self.mood == "fails":
+            raise Refused(503, "ServiceUnavailable", "the node does not answer")
         if self.mood == "hangs":
             await asyncio.Event().wait()
         return f"(EngineCore pid=1) ERROR 11-28 07:00:00 [core.py:8] {NO_ROOM}\n"
@@ -68,7 +70,7 @@ def test_what_may_not_be_read_is_asked_for_once(cluster: Counting) -> None:
     assert cluster.asked == 1
 
 
-@pytest.mark.parametrize("mood", ["breaks", "hangs"])
+@pytest.mark.parametrize("mood", ["breaks", "fails", "hangs"])
 def test_what_cannot_be_read_now_is_tried_again_and_not_for_ever(
     cluster: Counting, mood: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

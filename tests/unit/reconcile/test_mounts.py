@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from bastaix.observe.mounting import FIRST_SECONDS, LONGEST_SECONDS, MOST_PODS, every
 from bastaix.observe.observed import Observed
-from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Body
 from bastaix.reconcile.mounts import Mounts
 from tests.unit.bodies import body
@@ -23,11 +25,17 @@ ABSENT = {"reason": "FailedMount", "message": 'secret "data" not found', "lastTi
 class Counting(FakeCluster):
     asked: int = 0
     denied: bool = False
+    is_cut_off: bool = False
+    hangs: bool = False
 
     async def events(self, body: Any) -> list[Body]:
         self.asked += 1
         if self.denied:
             raise Refused(403, "Forbidden", "events is forbidden")
+        if self.is_cut_off:
+            raise NoAnswer("Connection reset by peer")
+        if self.hangs:
+            await asyncio.Event().wait()
         return [dict(ABSENT)]
 
 
@@ -80,6 +88,27 @@ def test_what_was_read_stays_known_when_it_cannot_be_read_again() -> None:
     room.cluster.denied = True
     assert room.look(60) == {"one": ABSENT["message"]}
     assert room.cluster.asked == 2
+
+
+def test_a_connection_that_is_cut_off_while_events_are_read_ends_no_look() -> None:
+    room = Room()
+    room.look(FIRST_SECONDS)
+    room.cluster.is_cut_off = True
+    assert room.look(60) == {"one": ABSENT["message"]}
+
+
+async def test_a_look_that_is_cancelled_while_events_are_read_forgets_nothing() -> None:
+    room = Room()
+    room.clock.forward(FIRST_SECONDS)
+    observed = Observed(md_body=body(), pods=(room.pod,))
+    await room.mounts.told(NAME, observed)
+    room.clock.forward(60)
+    room.cluster.hangs = True
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await room.mounts.told(NAME, observed)
+    room.clock.forward(-60)
+    assert (await room.mounts.told(NAME, observed)).unmounted == {"one": ABSENT["message"]}
 
 
 def test_of_many_pods_that_wait_a_few_are_asked_about_and_none_that_is_to_go() -> None:

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bastaix.reconcile.queue import FIRST_BACKOFF, JITTER, LAST_BACKOFF, Queue
+from bastaix.reconcile.queue import (
+    FIRST_BACKOFF,
+    JITTER,
+    LAST_BACKOFF,
+    LAST_TRANSIENT_BACKOFF,
+    Queue,
+)
 
 Work = Callable[[str], Awaitable[float | None]]
 
@@ -124,6 +130,31 @@ def test_failures_back_off_to_five_minutes_and_success_resets_them() -> None:
         await running
 
     in_loop_time(story)
+
+
+def test_what_fails_with_the_api_server_alone_is_tried_again_soon_after_that_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        starts: list[float] = []
+
+        async def work(key: str) -> None:
+            starts.append(now())
+            raise Broken("503 starting")
+
+        def is_transient(error: BaseException) -> bool:
+            return isinstance(error, Broken)
+
+        queue = Queue(work, random=Random(1), watcher=Notes(), is_transient=is_transient)
+        queue.add("a")
+        await run_for(queue, 1000)
+        gaps = [later - sooner for sooner, later in pairwise(starts)]
+        assert gaps[0] < 2
+        assert 20 < max(gaps) <= LAST_TRANSIENT_BACKOFF
+
+    in_loop_time(story)
+    assert "503 starting" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_news_ends_a_backoff() -> None:

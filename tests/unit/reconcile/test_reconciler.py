@@ -7,7 +7,7 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.answers import UNREACHED
-from bastaix.reconcile.cluster import Answer, Refused
+from bastaix.reconcile.cluster import Answer, NoAnswer, Refused, is_transient
 from bastaix.reconcile.holders import DRAINING_SECONDS
 from bastaix.reconcile.kinds import (
     CONTROLLERREVISION,
@@ -256,20 +256,40 @@ def test_a_refusal_that_nobody_understands_is_told_and_tried_again() -> None:
     assert stage.ready["reason"] == "StartingRay"
 
 
-def test_trouble_of_the_api_server_is_told_and_raised_for_the_queue() -> None:
-    stage = Stage()
-    stage.cluster.refusal = Refused(500, "InternalError", "etcdserver: request timed out")
-    with pytest.raises(Refused):
-        stage.run()
-    assert stage.ready["reason"] == "ApiRefused"
+TROUBLE = [
+    Refused(401, "Unauthorized", "the token cannot be checked just now"),
+    Refused(404, "", ""),  # of a proxy in between
+    Refused(409, "Conflict", "the object has been modified"),
+    Refused(410, "Expired", "the resource version is too old"),
+    Refused(429, "TooManyRequests", "too much to do"),
+    Refused(500, "InternalError", "etcdserver: leader changed"),
+    Refused(502, "", ""),
+    Refused(503, "ServiceUnavailable", "starting"),
+    Refused(504, "Timeout", "the request did not complete in time"),
+    NoAnswer("Connection reset by peer"),
+]
 
 
-def test_that_somebody_else_was_faster_is_told_to_nobody() -> None:
-    stage = Stage()
-    stage.cluster.refusal = Refused(409, "Conflict", "the object has been modified")
-    with pytest.raises(Refused):
+@pytest.mark.parametrize("trouble", TROUBLE, ids=str)
+def test_trouble_of_the_api_server_is_raised_for_the_queue_and_told_nobody(
+    trouble: Refused | NoAnswer,
+) -> None:
+    stage = answering()
+    stage.set("spec.source.git.commit", "b" * 40)
+    before = stage.status
+    stage.cluster.refusal = trouble
+    with pytest.raises(type(trouble)):
         stage.run()
-    assert "observedGeneration" not in status_of(stage.cluster, NAME)
+    assert stage.status == before
+    assert is_transient(trouble)
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_a_refusal_that_comes_again_is_told(status: int) -> None:
+    stage = Stage()
+    stage.cluster.refusal = Refused(status, "Reason", "never like this")
+    stage.run()
+    assert "never like this" in stage.ready["message"]
 
 
 def test_a_spec_that_cannot_be_rendered_is_named() -> None:
