@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
 from bastaix.api import names, reasons
-from bastaix.api.errors import Hindrance
+from bastaix.api.errors import Hindrance, Stalled
 from bastaix.api.v1alpha1 import ModelDeployment, Spec
 from bastaix.schema import secrets
 from bastaix.schema.crd import examine
@@ -157,9 +157,12 @@ async def _check(
 
 
 def read(body: Body) -> ModelDeployment:
-    """A user's own, with what the API server would have added."""
+    """A user's own, with what the API server would have added; Stalled: it is no good one."""
     metadata = {"namespace": "default", "uid": "none", **body["metadata"]}
-    return ModelDeployment.from_body({**body, "metadata": metadata})
+    md = ModelDeployment.from_body({**body, "metadata": metadata})
+    if md.excess is not None:
+        raise Stalled(reasons.SPEC_TOO_LARGE, md.excess)
+    return md
 
 
 async def _verified(md: ModelDeployment, given: Given, manifests: list[Body], say: Say) -> Artifact:

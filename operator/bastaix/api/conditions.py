@@ -7,9 +7,10 @@
 | `Reconciling`    | work goes on by itself                                   | no work goes on  |
 | `Stalled`        | nothing changes until the user acts                      | nothing is stuck |
 | `Promoted`       | the revision of the spec has passed and has the traffic  | (never absent)   |
+| `Warning`        | it goes on, but no such spec is taken any more           | no such thing    |
 | `SourceVerified` | the code is there, as it was pinned, and can be started  | nobody looked yet |
 
-`Reconciling` and `Stalled` are only ever True or absent, and never both there.
+`Reconciling`, `Stalled` and `Warning` are True or absent; the first two are never both there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,9 +22,10 @@ SERVING: Final = "Serving"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 PROMOTED: Final = "Promoted"
+WARNING: Final = "Warning"
 SOURCE_VERIFIED: Final = "SourceVerified"
 
-OF_OPERATOR: Final = frozenset({READY, SERVING, RECONCILING, STALLED, PROMOTED})
+OF_OPERATOR: Final = frozenset({READY, SERVING, RECONCILING, STALLED, PROMOTED, WARNING})
 """What the operator writes; SourceVerified is the source controller's."""
 
 Condition = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from bastaix.api import reasons
+from bastaix.api import reasons, sizes
 from bastaix.api import rollout as rollouts
 from bastaix.api.check import Check, read_check
 from bastaix.api.errors import Stalled
@@ -138,20 +138,35 @@ class ModelDeployment:
     spec: Spec
     status: Json
     request: Request | None = None
+    excess: str | None = None
+    """What is too large in the spec for a revision to be made of it."""
 
     @classmethod
     def from_body(cls, body: Json) -> "ModelDeployment":
         """Read an object as the API server gives it; Stalled names the field that is wrong."""
         metadata = cast(Json, body["metadata"])
+        spec = Fields(body.get("spec") or {}, "spec")
         return cls(
             name=metadata["name"],
             namespace=metadata["namespace"],
             uid=metadata["uid"],
             generation=metadata.get("generation", 1),
-            spec=_spec(Fields(body.get("spec") or {}, "spec")),
+            spec=_spec(spec),
             status=body.get("status") or {},
             request=rollouts.request(metadata),
+            excess=sizes.excess(_free(spec)),
         )
+
+
+def _free(spec: Fields) -> Json:
+    """All that the CRD does not bound, as its inside is somebody else's."""
+    app = spec.map("app")
+    return {
+        "spec.app.args": app.free("args"),
+        "spec.app.check.body": app.map("check").free("body"),
+        "spec.model.engineArgs": spec.map("model").free("engineArgs"),
+        "spec.runtime.affinity": spec.map("runtime").free("affinity"),
+    }
 
 
 def _spec(spec: Fields) -> Spec:

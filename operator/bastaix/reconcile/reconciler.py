@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from bastaix.api import names
+from bastaix.api import names, reasons
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, Refusal, revision_of
@@ -179,11 +179,16 @@ class Reconciler:
             await self._tell(body, goal, Said(finding, stalled=False))
 
     async def _keep(self, md: ModelDeployment, digest: str | None) -> Revision:
-        """The rendering as it was kept at first, or kept now: it is rendered once."""
+        """The rendering as it was kept at first, or kept now: it is rendered once.
+
+        A spec that is too large is rendered no more; what was rendered before goes on.
+        """
         kind, sha256 = kinds.CONTROLLERREVISION, revision_sha256(md, digest)
         name = md.namespace, names.rayservice_name(md.name, sha256[: names.HASH_LENGTH])
         kept = await self._cluster.read(kind, name)
         if kept is None:
+            if md.excess is not None:
+                raise Stalled(reasons.SPEC_TOO_LARGE, md.excess)
             # what the API server gives back is used, not what it got: it may write a number
             # in another way, and the rendering of today must be that of tomorrow
             manifest = controller_revision(md, revision(md, digest))

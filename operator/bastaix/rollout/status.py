@@ -37,8 +37,11 @@ def status(
     report = {
         "observedGeneration": md.generation,
         "url": names.url(md.name, md.namespace),
-        "conditions": _conditions(
-            md.status, md.generation, said, serving, _is_promoted(md, roles), now
+        "conditions": _warning(
+            md,
+            roles,
+            _conditions(md.status, md.generation, said, serving, _is_promoted(md, roles), now),
+            now,
         ),
         "active": None if md.spec.suspend else _active(md, observed, roles, now),
         "candidate": None if md.spec.suspend else _candidate(md, observed, roles, said),
@@ -151,6 +154,19 @@ def _conditions(
         answering.meaning,
         generation,
         now,
+    )
+
+
+def _warning(
+    md: ModelDeployment, roles: Roles, before: list[Condition], now: datetime
+) -> list[Condition]:
+    """A revision that was made before there was a limit goes on; another one would be refused."""
+    if md.excess is None or roles.target is None:
+        return conditions.drop_condition(before, conditions.WARNING)
+    reason = reasons.SPEC_TOO_LARGE
+    message = explained(Finding(reason, md.excess))
+    return conditions.set_condition(
+        before, conditions.WARNING, "True", reason.name, message, md.generation, now
     )
 
 

@@ -40,6 +40,13 @@ INVALID_SPEC: Final = Reason(
     "Correct the field that the message names.",
     "never",
 )
+SPEC_TOO_LARGE: Final = Reason(
+    "SpecTooLarge",
+    "The free-form part of the spec is larger than what is rendered.",
+    "Keep such data in a file of the source or in a volume, and give the app its path.",
+    "never",
+    causes="A prompt, a table or a whole file in app.args, engineArgs or app.check.body.",
+)
 RAYSERVICE_REFUSED: Final = Reason(
     "RayServiceRefused",
     "KubeRay refuses the rendered RayService.",
