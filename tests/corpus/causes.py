@@ -142,7 +142,7 @@ CODE: Final = (
     Cause(
         name="no-answer-in-time",
         is_told_by_objects=False,
-        reason="ProbeUnreachable",
+        reason="AnswerLate",
         evidence="",
         edits={"app.py": SLOW_ANSWER},
     ),

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from bastaix.api import names
+from bastaix.api import names, reasons
 from bastaix.api.errors import Hindrance
 from bastaix.api.reasons import Finding, Reason
 
 Object = Mapping[str, Any]
 
-Via = Literal["stable", "own"]
-"""Through which Service an app is asked: the stable one, or KubeRay's own of its revision."""
+Via = Literal["stable", "own", "beside"]
+"""Through which Service an app is asked: the stable one, KubeRay's own of the candidate, or
+KubeRay's own of the revision that lives beside the one in question, for comparison."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class CheckResult:
     """Digest of the check that it is an answer to."""
     failures: int = 1
     """How often in a row the answer was not right, this one included, if it is not."""
+    wrong: int = 0
+    """How often it was wrong since it was last right; one that does not come is not wrong."""
+
+    @property
+    def is_missing(self) -> bool:
+        """No answer came: late, or from nowhere. That says nothing of what it would be."""
+        return not self.ok and self.reason != reasons.WRONG_ANSWER
 
 
 @dataclass(frozen=True, kw_only=True)

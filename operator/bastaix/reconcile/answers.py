@@ -24,7 +24,7 @@ from bastaix.rollout.roles import Roles
 _REASONS: Final = {
     "right": reasons.READY,
     "wrong": reasons.WRONG_ANSWER,
-    "late": reasons.PROBE_UNREACHABLE,
+    "late": reasons.ANSWER_LATE,
     "unreachable": reasons.PROBE_UNREACHABLE,
 }
 UNREACHED: Final = 3
@@ -47,7 +47,10 @@ class Answers:
         before = observed.check_of(ask.revision, ask.via)
         answer = await self._probe.ask(check, _address(md, ask))
         name = md.namespace, md.name
-        failures = 1 if before is None or _is_void(before, ask, roles) else before.failures + 1
+        if before is None or _is_void(before, ask, roles):
+            failures, wrong = 1, 0
+        else:
+            failures, wrong = before.failures + 1, before.wrong
         is_new = answer.outcome == "unreachable" and failures < UNREACHED
         self._last.setdefault(name, {})[ask.via] = CheckResult(
             revision=ask.revision,
@@ -57,20 +60,25 @@ class Answers:
             at=self._now(),
             asked=digest(check),
             failures=failures,
+            wrong=wrong + (answer.outcome == "wrong"),
         )
         rayservice = observed.rayservice_of(ask.revision)
         if answer.outcome == "right" and rayservice is not None:
             self._measure(name, rayservice["metadata"])
 
     def recalled(self, md: ModelDeployment, observed: Observed, roles: Roles) -> Observed:
-        """With the last answers of the active revision and of the candidate that still count."""
+        """With the last answers that still count of the revisions that play a part."""
         name = md.namespace, md.name
         last = self._last.setdefault(name, {})
         if name not in self._seen:
             self._seen.add(name)
             reported = self._reported(md, roles)
             last.update({"stable": reported} if reported is not None else {})
-        players: dict[Via, str | None] = {"stable": roles.active, "own": roles.candidate}
+        players: dict[Via, str | None] = {
+            "stable": roles.active,
+            "own": roles.candidate,
+            "beside": roles.beside,
+        }
         for via, revision in players.items():
             found = last.get(via)
             if found is not None and not _counts(md, observed, roles, found, revision):

@@ -1,7 +1,8 @@
 """Who is to be asked its check now, and when the next question is due. Pure.
 
 A probe distorts an app's metrics, so none is asked for ever: the active revision after the
-Service was turned, while it is baked, and until it has answered; a candidate until it has.
+Service was turned, while it is baked, and until it has answered; a candidate until it has. When
+one of them does not answer right, the revision that lives beside it is asked the same.
 """
 
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ def due(
             asks.append(ask)
         elif left is not None:
             waits.append(left)
-    return tuple(asks), min(waits, default=None)
+    beside = _beside(observed, roles, trial, is_baking=is_baking)
+    return (*asks, *beside), min(waits, default=None)
 
 
 def is_settling(roles: Roles, at: datetime) -> bool:
@@ -73,6 +75,22 @@ def _is_reachable(observed: Observed, ask: Ask) -> bool:
 def _parties(active: str | None, trial: str | None) -> list[Ask]:
     parties = [Ask(active, "stable")] if active is not None else []
     return [*parties, Ask(trial, "own")] if trial is not None else parties
+
+
+def _beside(
+    observed: Observed, roles: Roles, trial: str | None, *, is_baking: bool
+) -> tuple[Ask, ...]:
+    """Once for each answer that was not right of a revision that is watched."""
+    watched = observed.check_of(trial, "own") if trial is not None else None
+    if trial is None and is_baking:
+        watched = observed.check_of(roles.active or "", "stable")
+    if watched is None or watched.ok or roles.beside is None:
+        return ()
+    ask, last = Ask(roles.beside, "beside"), observed.check_of(roles.beside, "beside")
+    through_stable = observed.check_of(roles.beside, "stable")
+    is_asked = last is not None and last.at >= watched.at
+    is_asked = is_asked or (through_stable is not None and not through_stable.ok)
+    return () if is_asked or not _is_reachable(observed, ask) else (ask,)
 
 
 def _left(last: CheckResult | None, now: datetime, *, is_baking: bool) -> float | None:

@@ -16,10 +16,10 @@ from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe import serve
 from bastaix.observe.diagnose import diagnose
-from bastaix.observe.observed import Observed, condition, is_ready, moment
+from bastaix.observe.observed import Observed, Via, condition, is_ready, moment
 from bastaix.rollout import replicas, room
 from bastaix.rollout.evaluations import Standing
-from bastaix.rollout.roles import SETTLE_SECONDS, Roles, kept_for, trial_began
+from bastaix.rollout.roles import SETTLE_SECONDS, Roles, is_only_slow, kept_for, trial_began
 
 _LACK_OF_ROOM: Final = ("Insufficient ", "Too many pods")
 """Of the scheduler's words those that another revision's going could cure."""
@@ -71,7 +71,8 @@ def judge(
 def is_baking(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> bool:
     """The active revision is watched, and the one before could come back at once.
 
-    It ends with an answer that was right when the time was over, and not before.
+    It ends with an answer that was right when the time was over, and not before; of one that
+    is only slow it ends when a candidate's deadline would.
     """
     since = moment(roles.turn.since)
     if since is None or roles.active is None or roles.before is None:
@@ -80,13 +81,19 @@ def is_baking(md: ModelDeployment, observed: Observed, roles: Roles, now: dateti
         return False
     if any(roles.record(each).failed for each in (roles.active, roles.before)):
         return False
+    if is_only_slow(md, observed, roles.turn, now):
+        return False
     ends = since + timedelta(seconds=max(md.spec.rollout.bake_seconds, SETTLE_SECONDS))
     last = observed.check_of(roles.active, "stable")
     return now < ends or last is None or not last.ok or last.at < ends
 
 
 def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> Finding | None:
-    """What is wrong with the active revision while it is baked."""
+    """What is wrong with the active revision while it is baked.
+
+    An answer that comes late, or from nowhere, tells of a full queue or of the operator's own
+    network, and not of the revision; nor does one that the revision before would not give either.
+    """
     active = roles.active
     if active is None or not is_baking(md, observed, roles, now):
         return None
@@ -97,7 +104,23 @@ def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime)
     last = observed.check_of(active, "stable")
     if last is None or last.ok or last.failures < BAKE_FAILURES:
         return None
-    return Finding(last.reason, f"{last.failures} times in a row: {last.message}")
+    if _is_broken(observed, active):
+        return diagnose(observed, active)
+    if last.wrong < BAKE_FAILURES or last.is_missing or is_no_better(observed, roles):
+        return None
+    return Finding(last.reason, f"{last.wrong} times without a right one: {last.message}")
+
+
+def is_no_better(observed: Observed, roles: Roles) -> bool:
+    """The revision beside the one in question was asked as well, and did not answer right."""
+    vias: tuple[Via, ...] = ("beside", "stable")
+    lasts = (observed.check_of(roles.beside or "", via) for via in vias)
+    return any(last is not None and not last.ok for last in lasts)
+
+
+def _is_broken(observed: Observed, revision: str) -> bool:
+    app = serve.app(observed.rayservice_of(revision) or {})
+    return app is not None and app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY)
 
 
 def missed_in(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> float | None:
@@ -108,9 +131,7 @@ def missed_in(md: ModelDeployment, observed: Observed, roles: Roles, now: dateti
     if roles.active is None or not is_baking(md, observed, roles, now):
         return None
     workers = observed.pods_of(roles.active, "worker")
-    app = serve.app(observed.rayservice_of(roles.active) or {})
-    is_broken = app is not None and app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY)
-    if is_broken or any(map(is_ready, workers)):
+    if _is_broken(observed, roles.active) or any(map(is_ready, workers)):
         return None
     running = [each for each in workers if (each.get("status") or {}).get("phase") == "Running"]
     changed = (moment(condition(each, "Ready").get("lastTransitionTime")) for each in running)
@@ -200,8 +221,10 @@ def _limited(
     unasked = observed.has_replicas(candidate) and observed.check_of(candidate, "own") is None
     if began is None or unasked or has_passed(observed, roles):
         return Verdict(step="wait", finding=found)
-    deadline = began + timedelta(seconds=rollout.progress_deadline_seconds)
-    left = (deadline - now).total_seconds()
+    left = rollout.progress_deadline_seconds - (now - began).total_seconds()
+    last = observed.check_of(candidate, "own")
+    if last is not None and last.is_missing and is_no_better(observed, roles):
+        left += rollout.progress_deadline_seconds  # what keeps it waiting is not its own
     if left > 0:
         return Verdict(step="wait", finding=found, after=left)
     crowded = _crowded(observed, candidate, now)

@@ -70,6 +70,11 @@ class Roles:
         return self.before is not None and self.candidate not in (None, self.before)
 
     @property
+    def beside(self) -> str | None:
+        """The other one that lives: if it does not answer either, neither is at fault."""
+        return self.before if self.candidate is None or self.waits else self.active
+
+    @property
     def keep(self) -> frozenset[str]:
         """Who may hold Pods: never more than two."""
         if self.candidate is None:
@@ -233,7 +238,7 @@ def _last_good(turn: Turn, subject: str | None, records: Mapping[str, Record]) -
 def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> str | None:
     """The revision before, for as long as it is drained or may come back.
 
-    It never goes before the active one is known to answer.
+    It never goes before the active one is known to answer, or for long to be only slow.
     """
     since = moment(turn.since)
     before = turn.previous
@@ -243,7 +248,20 @@ def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) 
     if made is None or made > since:
         return None  # it was started anew, and has to answer like any other
     is_over = now >= since + kept_for(md)
-    return None if is_over and observed.answered(str(turn.revision)) else before
+    is_settled = observed.answered(str(turn.revision)) or is_only_slow(md, observed, turn, now)
+    return None if is_over and is_settled else before
+
+
+def is_only_slow(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> bool:
+    """The active revision has its replicas and no answer in time, for as long as it is watched.
+
+    That is no reason to return, and none to keep the revision before for ever.
+    """
+    since, last = moment(turn.since), observed.check_of(str(turn.revision), "stable")
+    if since is None or last is None or not observed.has_replicas(last.revision):
+        return False
+    longest = timedelta(seconds=md.spec.rollout.progress_deadline_seconds)
+    return last.is_missing and now >= since + max(longest, kept_for(md))
 
 
 def kept_for(md: ModelDeployment) -> timedelta:

@@ -14,7 +14,7 @@ from bastaix.rollout.asks import is_settling
 from bastaix.rollout.gates import Verdict
 from bastaix.rollout.roles import Roles
 
-_OF_ANSWERS: Final = (reasons.WRONG_ANSWER, reasons.PROBE_UNREACHABLE)
+_OF_ANSWERS: Final = (reasons.WRONG_ANSWER, reasons.ANSWER_LATE, reasons.PROBE_UNREACHABLE)
 
 
 @dataclass(frozen=True)

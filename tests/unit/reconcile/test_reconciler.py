@@ -122,7 +122,7 @@ def test_it_is_asked_again_after_the_selector_was_written() -> None:
     ("outcome", "reason", "seconds"),
     [
         ("wrong", "WrongAnswer", WRONG_SECONDS),
-        ("late", "ProbeUnreachable", UNREACHABLE_SECONDS),
+        ("late", "AnswerLate", UNREACHABLE_SECONDS),
         ("unreachable", "AwaitingAnswer", UNREACHABLE_SECONDS),
     ],
 )

@@ -42,9 +42,20 @@ NO_ENDPOINT: Final = Reason(
 )
 PROBE_UNREACHABLE: Final = Reason(
     "ProbeUnreachable",
-    "The operator gets no answer through the stable Service: refused, or timed out.",
-    "Allow the operator to reach the namespace's Services; a slow model may need time.",
+    "The operator cannot connect to the app through its Service.",
+    "Allow the operator to reach the namespace's Services.",
     "itself",
+    causes="A NetworkPolicy that keeps the operator out; DNS that fails.",
+)
+ANSWER_LATE: Final = Reason(
+    "AnswerLate",
+    "The app takes the check's request and does not answer it within 15 s.",
+    (
+        "Look at the queue of the model: raise scaling.maxReplicas or lower "
+        "scaling.targetOngoingRequests; give a slow model a smaller app.check."
+    ),
+    "itself",
+    causes="More requests than the replicas can take; a model that is slow; a starved node.",
 )
 WRONG_ANSWER: Final = Reason(
     "WrongAnswer",
