@@ -91,7 +91,7 @@ class World:
         return items
 
     def apply(
-        self, kind: Kind, manifest: Object, subresource: str = "", *, manager: str = "test"
+        self, kind: Kind, manifest: Object, subresource: str | None = None, *, manager: str = "test"
     ) -> Object:
         metadata = manifest["metadata"]
         path = kind.path(metadata.get("namespace"), metadata["name"], subresource)

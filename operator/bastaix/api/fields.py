@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from bastaix.api import reasons
 from bastaix.api.errors import Stalled
+from bastaix.api.patterns import Pattern
 
 T = TypeVar("T", str, int, bool)
 
@@ -48,6 +49,19 @@ class Fields:
         if value is None:
             raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} is missing")
         return value
+
+    def fit(self, key: str, pattern: Pattern) -> str | None:
+        """A text that fits a pattern; what does not is not repeated, as it may be anything."""
+        text = self.get(key, str)
+        if text is not None and not pattern.fits(text):
+            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be {pattern.says}")
+        return text
+
+    def need_fit(self, key: str, pattern: Pattern) -> str:
+        self.need(key, str)
+        text = self.fit(key, pattern)
+        assert text is not None, "it is needed"
+        return text
 
     def number(self, key: str) -> float | None:
         """Whole or not: JSON has one kind of number."""

@@ -15,6 +15,7 @@ from bastaix.api import rollout as rollouts
 from bastaix.api.check import Check, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields, without_nulls
+from bastaix.api.patterns import COMMIT, IMPORT_PATH, MODEL_ID, OBJECT_NAME, SHA256, URL
 from bastaix.api.rollout import Request, Rollout
 
 Json = Mapping[str, Any]
@@ -210,19 +211,19 @@ def _source(source: Fields) -> Source:
     git, archive = source.map("git"), source.map("archive")
     return Source(
         git=Git(
-            repository=git.need("repository", str),
-            commit=git.need("commit", str),
+            repository=git.need_fit("repository", URL),
+            commit=git.need_fit("commit", COMMIT),
             path=git.get("path", str),
             exclude=git.texts("exclude"),
             host=git.get("host", str),
-            archive_url=git.get("archiveURL", str),
+            archive_url=git.fit("archiveURL", URL),
             secret=_secret(git),
         )
         if source.has("git")
         else None,
         archive=Archive(
-            url=archive.need("url", str),
-            sha256=archive.need("sha256", str),
+            url=archive.need_fit("url", URL),
+            sha256=archive.need_fit("sha256", SHA256),
             path=archive.get("path", str),
             exclude=archive.texts("exclude"),
             secret=_secret(archive),
@@ -233,12 +234,15 @@ def _source(source: Fields) -> Source:
 
 
 def _secret(source: Fields) -> str | None:
-    return source.map("secretRef").need("name", str) if source.has("secretRef") else None
+    """Its name becomes part of a path of the API server, so nothing else may stand there."""
+    if not source.has("secretRef"):
+        return None
+    return source.map("secretRef").need_fit("name", OBJECT_NAME)
 
 
 def _app(app: Fields, model: Model | None) -> App:
     return App(
-        import_path=app.need("importPath", str),
+        import_path=app.need_fit("importPath", IMPORT_PATH),
         args=app.free("args"),
         check=_check(app.map("check"), model),
     )
@@ -262,7 +266,7 @@ def _check(check: Fields, model: Model | None) -> Check:
 
 def _model(model: Fields) -> Model:
     return Model(
-        id=model.need("id", str),
+        id=model.need_fit("id", MODEL_ID),
         source=model.get("source", str),
         engine_args=model.free("engineArgs"),
     )
@@ -276,12 +280,12 @@ def _runtime(runtime: Fields) -> Runtime:
         ray_version=runtime.get("rayVersion", str),
         env=runtime.list("env"),
         env_from=runtime.list("envFrom"),
-        service_account_name=runtime.get("serviceAccountName", str),
+        service_account_name=runtime.fit("serviceAccountName", OBJECT_NAME),
         node_selector=without_nulls(runtime.free("nodeSelector")),
         tolerations=runtime.list("tolerations"),
         affinity=without_nulls(runtime.free("affinity")),
-        runtime_class_name=runtime.get("runtimeClassName", str),
-        priority_class_name=runtime.get("priorityClassName", str),
+        runtime_class_name=runtime.fit("runtimeClassName", OBJECT_NAME),
+        priority_class_name=runtime.fit("priorityClassName", OBJECT_NAME),
         volumes=runtime.list("volumes"),
         volume_mounts=runtime.list("volumeMounts"),
         head_resources=_resources(runtime.map("head").map("resources")),

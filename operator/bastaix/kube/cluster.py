@@ -11,12 +11,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
+from yarl import URL
 
 from bastaix.api import names
 from bastaix.kube import older_crd
@@ -148,6 +149,7 @@ class Client:
         method, url, headers, _, _ = await self._client.param_serialize(
             method, target, header_params=dict(headers), auth_settings=["BearerToken"]
         )
+        _demand_meant(url)
         sent = self._clock.elapsed()
         try:
             response = await self._client.call_api(
@@ -338,7 +340,7 @@ class KubeCluster:
         kind: Kind,
         manifest: Mapping[str, Any],
         *,
-        subresource: str = "",
+        subresource: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Body:
         metadata = manifest["metadata"]
@@ -350,6 +352,13 @@ class KubeCluster:
         }
         path = kind.path(metadata["namespace"], metadata["name"], subresource)
         return await self._client.request("PATCH", path, manifest, query=query, content_type=APPLY)
+
+
+def _demand_meant(url: str) -> None:
+    """ValueError when the HTTP library would ask for another path: it resolves dot segments."""
+    meant, sent = urlsplit(url).path, URL(url).raw_path
+    if list(map(unquote, sent.split("/"))) != list(map(unquote, meant.split("/"))):
+        raise ValueError("a path of the API server must not be changed on its way")
 
 
 def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

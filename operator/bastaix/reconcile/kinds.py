@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from bastaix.api import names
 
@@ -21,14 +22,20 @@ class Kind:
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """The address of one object, of a collection in a namespace, or of the whole kind."""
+    def path(
+        self, namespace: str | None, name: str | None = None, subresource: str | None = None
+    ) -> str:
+        """The address of one object, of a collection in a namespace, or of the whole kind.
+
+        ValueError: a part is empty, `.` or `..`, which no object is called.
+        """
         parts = ["apis", self.group] if self.group else ["api"]
         parts.append(self.version)
         if namespace is not None:
             parts += ["namespaces", namespace]
-        parts += [self.plural, name, subresource]
-        return "/" + "/".join(part for part in parts if part)
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part is not None]
+        return "/" + "/".join(map(_segment, parts))
 
 
 MODELDEPLOYMENT: Final = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
@@ -45,6 +52,13 @@ WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, JOB, RAYSER
 RAY: Final = frozenset({RAYSERVICE, RAYCLUSTER})
 
 _BY_NAME: Final = {kind.name: kind for kind in WATCHED}
+
+
+def _segment(text: str) -> str:
+    """Percent-encoding does not help with dots: libraries resolve `..` encoded, too."""
+    if text in ("", ".", ".."):
+        raise ValueError(f"{text!r} cannot be the name of an object")
+    return quote(text, safe="")
 
 
 def of(manifest: Mapping[str, Any]) -> Kind:

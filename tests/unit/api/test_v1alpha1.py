@@ -122,7 +122,7 @@ DATASETS = {"path": "a.jsonl", "configMapRef": {"name": "a", "key": "b"}}
         ("spec.source.git.secretRef", {}, "spec.source.git.secretRef.name is missing"),
         ("spec.source", {}, "exactly one of git, archive and image"),
         ("spec.source.image", {}, "exactly one of git, archive and image"),
-        ("spec.source", {"archive": {"url": "x"}}, "spec.source.archive.sha256 is missing"),
+        ("spec.source", {"archive": {"url": "s3://a/b"}}, "spec.source.archive.sha256 is missing"),
         ("spec.app.importPath", 1, "spec.app.importPath must be of type str, not 1"),
         ("spec.scaling.minReplicas", True, "spec.scaling.minReplicas must be of type int"),
         ("spec.scaling", {"minReplicas": 2, "maxReplicas": 1}, "is above maxReplicas (1)"),
