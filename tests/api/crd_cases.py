@@ -23,6 +23,7 @@ MINIMAL: dict[str, Any] = {
 }
 
 ABSENT = object()
+OBJECT = "must be the name of an object in this namespace"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,15 @@ RULES = [
     Rule("metadata.name", "a" * 38, "a" * 39, "at most 38 characters"),
     Rule("metadata.name", "a-1", "1-a", "DNS-1035"),
     Rule("metadata.name", "a1", "a.b", "DNS-1035"),
+    *(
+        Rule("metadata.name", good, bad, "the names of other objects")
+        for good, bad in (
+            ("serve-svc-a", "a-1234abcd-serve-svc"),
+            ("head-svc", "a-1234abcd-x7k2p-head-svc"),
+            ("headless", "a-headless"),
+            ("a-src-1234abcg", "a-src-1234abcd"),
+        )
+    ),
     Rule("spec", MINIMAL["spec"], ABSENT, "spec: Required"),
     Rule("spec.source", MINIMAL["spec"]["source"], ABSENT, "spec.source: Required"),
     Rule("spec.source", {"image": {}}, {}, "exactly one of git, archive and image"),
@@ -179,6 +189,10 @@ RULES = [
         f"{GIT}.exclude", [f"a{n}" for n in range(64)], [f"a{n}" for n in range(65)], "at most 64"
     ),
     Rule(f"{GIT}.secretRef", {"name": "git-token"}, {}, "secretRef.name: Required"),
+    *(
+        Rule(f"{GIT}.secretRef", {"name": "git.token-1"}, {"name": bad}, OBJECT)
+        for bad in ("../../team-b/secrets/git-token", "..", "a/b", "a%2fb", "Git", "-a", "a..b")
+    ),
     Rule(f"{ARCHIVE}.url", "s3://bucket/a/b.zip", ABSENT, "url: Required", ARCHIVES),
     Rule(f"{ARCHIVE}.url", "gs://bucket/a.zip", "ftp://g.dev/a.zip", "must be https://", ARCHIVES),
     Rule(f"{ARCHIVE}.url", "http://g.dev/a.zip?b=c", "https://g.dev", "must be https://", ARCHIVES),
@@ -200,6 +214,7 @@ RULES = [
     Rule(f"{ARCHIVE}.path", "apps/chat", "apps/..", "such as apps/chat", ARCHIVES),
     Rule(f"{ARCHIVE}.exclude", ["docs"], ["/"], "such as docs/**", ARCHIVES),
     Rule(f"{ARCHIVE}.secretRef", {"name": "a"}, {"name": ""}, "at least 1 chars", ARCHIVES),
+    Rule(f"{ARCHIVE}.secretRef", {"name": "a"}, {"name": "../b"}, OBJECT, ARCHIVES),
     Rule("spec.source.image", {}, [], "must be of type object", (("spec.source.git", ABSENT),)),
     Rule(f"{GIT}.commit", SHA1, ABSENT, "commit: Required"),
     Rule(f"{GIT}.commit", SHA1, "main", "git rev-parse NAME"),
@@ -245,6 +260,41 @@ RULES = [
     # runtime
     Rule(f"{RUNTIME}.image", "localhost:5000/a/b@sha256:12", "a b", "must not contain spaces"),
     Rule(f"{RUNTIME}.imagePullPolicy", "Never", "Sometimes", "Unsupported value"),
+    Rule(f"{RUNTIME}.image", "a/b:1", "a/b:1\n", "must not contain spaces"),
+    Rule(f"{RUNTIME}.imagePullSecrets", [{"name": "a.b"}], [{"name": "a/b"}], OBJECT),
+    *(
+        Rule(f"{RUNTIME}.{field}", "a-1.b", "../a", OBJECT)
+        for field in ("serviceAccountName", "runtimeClassName", "priorityClassName")
+    ),
+    *(
+        Rule(
+            f"{RUNTIME}.env",
+            env(valueFrom={source: {"name": "a.b", "key": "K_1"}}),
+            env(valueFrom={source: {"name": name, "key": key}}),
+            says,
+        )
+        for source in ("secretKeyRef", "configMapKeyRef")
+        for name, key, says in (("../a", "k", OBJECT), ("a", "../k", "must be a key of the object"))
+    ),
+    Rule(
+        f"{RUNTIME}.env",
+        env(valueFrom={"fieldRef": {"fieldPath": "metadata.labels['ray.io/group']"}}),
+        env(valueFrom={"fieldRef": {"fieldPath": "../a"}}),
+        "must be a field of the Pod",
+    ),
+    *(
+        Rule(f"{RUNTIME}.envFrom", [{source: {"name": "a"}}], [{source: {"name": "a b"}}], OBJECT)
+        for source in ("configMapRef", "secretRef")
+    ),
+    *(
+        Rule(f"{RUNTIME}.volumes", volume(**{kind: {field: "a.b"}}), bad, OBJECT)
+        for kind, field in (
+            ("configMap", "name"),
+            ("secret", "secretName"),
+            ("persistentVolumeClaim", "claimName"),
+        )
+        for bad in (volume(**{kind: {field: "../a"}}),)
+    ),
     Rule(f"{RUNTIME}.imagePullSecrets", [{"name": "a"}], [{"name": ""}], "at least 1 chars"),
     Rule(f"{RUNTIME}.rayVersion", "2.60.0", "2.60", "must be three numbers"),
     Rule(f"{RUNTIME}.rayVersion", "2.53.0", "2.52.9", "2.53.0 or later"),
@@ -421,6 +471,17 @@ RULES = [
     Rule(f"{GATE}.timeoutSeconds", 10, 9, "greater than or equal to 10", DATASET),
     Rule(f"{GATE}.timeoutSeconds", 86400, 86401, "less than or equal to 86400", DATASET),
     Rule(f"{GATE}.evaluator", {"image": "a"}, {}, "image: Required", DATASET),
+    Rule(f"{GATE}.evaluator", {"image": "a"}, {"image": "a b"}, "must not contain spaces", DATASET),
+    *(
+        Rule(
+            f"{GATE}.dataset",
+            {"configMapRef": {"name": "a.b", "key": "golden.jsonl"}},
+            {"configMapRef": {"name": name, "key": key}},
+            says,
+        )
+        for name, key, says in (("../a", "k", OBJECT), ("a", "a/b", "must be a key of the object"))
+    ),
+    Rule(f"{SCALING}.deployment", "My App", "a\nb", "must be one line"),
 ]
 
 

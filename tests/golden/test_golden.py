@@ -16,7 +16,7 @@ from bastaix.api.sources import content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render import proxy
 from bastaix.render.rayservice import rayservice
-from bastaix.render.revision import revision
+from bastaix.render.revision import revision, revision_hash
 from bastaix.render.serve_config import deployment_name
 from bastaix.render.service import Turn, service
 
@@ -24,6 +24,20 @@ HERE = Path(__file__).parent
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 """What the source controller would have found: of all that is fetched, the same."""
 CASES = sorted(folder.parent.name for folder in HERE.glob("*/in.yaml"))
+
+
+HASHES = {
+    "archive_from_bucket": "7e0b9602",
+    "code_in_image": "eb1c68fb",
+    "echo_minimal": "0c82e238",
+    "own_deployment_without_model": "cdd9c410",
+    "private_nested_path": "010a6991",
+    "runtime_overrides": "ae8a2fe2",
+    "scaling_laid_over": "b88bc2df",
+    "vllm_cpu_from_claim": "b88bc2df",
+    "vllm_two_gpus": "7623e6f4",
+}
+"""As version 0.1.0 gave them. Another hash of the same spec would restart every model there is."""
 
 
 class Readable(yaml.SafeDumper):
@@ -58,6 +72,12 @@ def test_renders_what_was_agreed(case: str) -> None:
     if os.environ.get("BASTAIX_GOLDEN") == "write":
         output.write_text(rendered(case))
     assert rendered(case) == output.read_text()
+
+
+@pytest.mark.parametrize(("case", "expected"), HASHES.items())
+def test_a_spec_has_the_hash_that_it_always_had(case: str, expected: str) -> None:
+    md = ModelDeployment.from_body(yaml.safe_load((HERE / case / "in.yaml").read_text()))
+    assert revision_hash(md, None if content_key(md.spec.source) is None else DIGEST) == expected
 
 
 def test_scaling_changes_nothing_but_bounds_and_deployments() -> None:

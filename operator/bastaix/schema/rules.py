@@ -44,7 +44,7 @@ class Rules:
         if rule not in self._compiled:
             self._compiled[rule] = self._environment.compile(rule)
         try:
-            return self._compiled[rule].eval(data={"self": value}).value() is True
+            return self._compiled[rule].eval(data={"self": value, "oldSelf": None}).value() is True
         except RuntimeError:
             return False
 
@@ -101,6 +101,10 @@ def _environment() -> Any:
         function("isQuantity", yes, lambda given: amount(given) is not None, text),
         function("quantity", text, lambda given: str(amount(given)), text),
         function("isGreaterThan", yes, above, text, text, member=True),
+        # of what is checked there is no older object
+        function("hasValue", yes, lambda old: old is not None, cel.Type.DYN, member=True),
     ]
     extensions = [strings.ExtStrings(), cel.CelExtension("kubernetes", kubernetes)]
-    return cel.NewEnv(variables={"self": cel.Type.DYN}, extensions=extensions)
+    return cel.NewEnv(
+        variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN}, extensions=extensions
+    )

@@ -134,6 +134,7 @@ def test_every_keyword_of_the_schema_is_understood() -> None:
 
 def test_every_rule_of_the_schema_can_be_evaluated(rules: Rules) -> None:
     given = [rule for node in nodes(schema()) for rule in node.get("x-kubernetes-validations", ())]
-    assert {key for rule in given for key in rule} <= {"rule", "message", "reason", "fieldPath"}
+    keys = {"rule", "message", "reason", "fieldPath", "optionalOldSelf"}
+    assert {key for rule in given for key in rule} <= keys
     for rule in given:
         rules.keeps(rule["rule"], {})  # an unknown function is an error already when it is read
