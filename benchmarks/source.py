@@ -25,6 +25,7 @@ from statistics import median
 from bastaix.api.v1alpha1 import ModelDeployment, Spec
 from bastaix.source.pipeline import verified
 from bastaix.source.policy import HostRule, Policy
+from bastaix.source.sandbox import Sandbox
 from benchmarks.report import Figure, report
 
 ROUNDS = 7
@@ -32,7 +33,7 @@ MIB = 1024 * 1024
 ARCHIVE_BYTES, SELECTED_BYTES = 100_000_000, 500_000
 FILE_BYTES, SELECTED_FILE_BYTES = 80_000, 10_000
 LIMIT_MIB = 100.0
-OPENER = "bastaix.source.unpack"
+OPENER = "bastaix.source.unpack_server"
 
 
 def main() -> None:
@@ -40,17 +41,17 @@ def main() -> None:
         folder = Path(name)
         archive = make_archive(folder / "served" / "repository.zip")
         sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
-        with served(archive.parent) as netloc:
+        with served(archive.parent) as netloc, unpacking(folder / "unpack.sock") as server:
             url = f"http://{netloc}/{archive.name}"
             spec = specification(url, sha256)
             policy = Policy(hosts={netloc: HostRule(http=True, private=True)})
             ours, theirs = [], []
             for number in range(ROUNDS + 1):
-                first = our_round(spec, policy, folder), their_round(url, sha256, folder)
+                first = our_round(spec, policy, folder, server), their_round(url, sha256, folder)
                 if number:  # the first warms the page cache
                     ours.append(first[0])
                     theirs.append(first[1])
-            parent, child = peaks(lambda: our_round(spec, policy, folder))
+            parent, child = peaks(lambda: our_round(spec, policy, folder, server))
     print("baseline: curl, sha256sum, unzip", flush=True)
     report(
         "source",
@@ -102,10 +103,23 @@ def served(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
-def our_round(spec: Spec, policy: Policy, folder: Path) -> float:
+@contextmanager
+def unpacking(socket: Path) -> Iterator[Path]:
+    """The server that a container of the source controller's Pod runs."""
+    words = (sys.executable, "-I", "-m", OPENER, str(socket))
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as server:
+        try:
+            assert server.stderr
+            assert server.stderr.readline(), "the unpack server did not say that it listens"
+            yield socket
+        finally:
+            server.terminate()
+
+
+def our_round(spec: Spec, policy: Policy, folder: Path, server: Path) -> float:
     with empty(folder / "ours") as private:
         began = time.monotonic()
-        artifact = asyncio.run(verified(spec, None, policy, private))
+        artifact = asyncio.run(verified(spec, None, policy, private, Sandbox(server)))
         seconds = time.monotonic() - began
     assert artifact.files == 1 + SELECTED_BYTES // SELECTED_FILE_BYTES
     return seconds
@@ -147,8 +161,9 @@ class Watcher(threading.Thread):
                 self.most = max(self.most, peak(process))
 
 
-def openers() -> Iterator[str]:
-    for task in Path("/proc/self/task").iterdir():
+def openers(of: str = "self") -> Iterator[str]:
+    """Children of a process, and theirs, that open archives."""
+    for task in Path("/proc").glob(f"{of}/task/*"):
         try:
             children = (task / "children").read_text().split()
         except OSError:
@@ -156,6 +171,7 @@ def openers() -> Iterator[str]:
         for child in children:
             if OPENER in command_of(child):
                 yield child
+                yield from openers(child)
 
 
 def command_of(process: str) -> str:

@@ -22,11 +22,12 @@ from bastaix.schema.documents import Body, Unusable, refuse_templates
 from bastaix.schema.documents import read as read_documents
 from bastaix.schema.rules import NoRules, Rules
 from bastaix.settings import PREFIX, read_policy
-from bastaix.source import pipeline, sandbox
+from bastaix.source import pipeline
 from bastaix.source.artifact import Artifact
 from bastaix.source.credential import Secret
 from bastaix.source.failure import SourceFailure
 from bastaix.source.policy import Policy
+from bastaix.source.sandbox import Sandbox
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -199,10 +200,10 @@ async def opened(
     """Of what `fetched` gave."""
     if archive is not None:
         from_host = given.archive is None
-        opening = pipeline.opened(archive, md.spec, folder, from_host=from_host)
+        opening = pipeline.opened(archive, md.spec, Sandbox(), from_host=from_host)
     elif given.offline is not None:
         selection, checks = pipeline.selection(md.spec.source), pipeline.checks(md.spec)
-        opening = sandbox.open_folder(given.offline, selection, checks)
+        opening = Sandbox().open_folder(given.offline, selection, checks)
     else:
         raise ValueError("there is neither an archive nor a working tree to open")
     return await awaited("opening it", opening, folder, say)

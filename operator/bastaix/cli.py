@@ -50,8 +50,9 @@ def source(**given: str | None) -> None:
 
     Each option can also be given by the environment: BASTAIX_LOG_LEVEL for --log-level. What may
     be reached is given by it alone: BASTAIX_SOURCE_HOSTS, _PROXY, _CA_FILE, _S3_ENDPOINT,
-    _GS_ENDPOINT; so are _WORK, the folder where archives are while they are looked at, and
-    _KEEP_SECONDS, for which an artifact stays that nothing names.
+    _GS_ENDPOINT; so are _WORK, the folder where archives are while they are looked at,
+    _UNPACKER, the socket of the process that opens them, and _KEEP_SECONDS, for which an
+    artifact stays that nothing names.
     """
     from bastaix import source_app
 

@@ -46,15 +46,22 @@ async def run(
     stop: Stop,
     *,
     stuck_seconds: float,
+    unready: web.Complaints = tuple,
 ) -> None:
-    """Serve the pages and work until told to stop; `stuck_seconds` of standstill are ill health."""
+    """Serve the pages and work until told to stop; `stuck_seconds` of standstill are ill health.
+
+    `unready` says what this controller lacks besides what every one needs.
+    """
 
     def health() -> Sequence[str]:
         stuck = queue.stuck()
         return [f"the queue has stood still for {stuck:.0f} s"] if stuck > stuck_seconds else []
 
+    def readiness() -> Sequence[str]:
+        return [*informer.complaints(), *unready()]
+
     metrics.watch_depth(lambda: queue.depth)
-    server = await web.serve(settings, metrics.page, health, informer.complaints, informer.notes)
+    server = await web.serve(settings, metrics.page, health, readiness, informer.notes)
     try:
         await work(queue, informer, settings.workers, stop)
     finally:

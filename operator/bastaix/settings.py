@@ -56,6 +56,8 @@ class SourceSettings(Common):
     policy: Policy = field(default_factory=Policy)
     work: Path | None = None
     """A folder of this process alone for what is being fetched; else a temporary one is made."""
+    unpacker: Path | None = None
+    """The socket of the process that opens archives; else one is started for each."""
     keep_seconds: int = 600
     """An artifact that nothing names is not removed before it is so old."""
 
@@ -75,6 +77,7 @@ def read_source(
 ) -> SourceSettings:
     get = _getter(given, environment)
     work = get("source_work", "")
+    unpacker = get("source_unpacker", "")
     keep = get("source_keep_seconds", str(SourceSettings.keep_seconds))
     if not keep.isdecimal():
         raise BadSetting(f"source keep seconds must be a number, not {keep!r}")
@@ -82,6 +85,7 @@ def read_source(
         **_common(get, SourceSettings()),
         policy=read_policy(environment),
         work=Path(work) if work else None,
+        unpacker=Path(unpacker) if unpacker else None,
         keep_seconds=int(keep),
     )
 

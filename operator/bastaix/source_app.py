@@ -24,12 +24,13 @@ from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT
 from bastaix.reconcile.queue import Queue
 from bastaix.settings import BadSetting, SourceSettings
-from bastaix.source import pipeline, sandbox
+from bastaix.source import pipeline
 from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Credential
 from bastaix.source.controller import Controller
 from bastaix.source.policy import Policy
 from bastaix.source.retries import Retries
+from bastaix.source.sandbox import Sandbox
 from bastaix.source.turns import Turns
 
 BEYOND_FETCHING: Final = 60.0
@@ -63,11 +64,12 @@ async def run(settings: SourceSettings) -> None:
 async def _run(settings: SourceSettings, client: Client, work: Path, stop: running.Stop) -> None:
     metrics, index = SourceMetrics(), Index()
     crew = replace(settings, workers=settings.workers + SPARE)
+    sandbox = Sandbox(settings.unpacker)
     cluster = KubeCluster(client, index, metrics.wrote, names.SOURCE_FIELD_MANAGER)
     controller = Controller(
         cluster,
         KubeSecrets(client, metrics.wrote),
-        Pipeline(settings.policy, metrics.fetched),
+        Pipeline(settings.policy, sandbox, metrics.fetched),
         metrics,
         Retries(time.monotonic, Random()),
         Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
@@ -90,25 +92,28 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
     )
     # each worker may fetch for so long; only what lasts longer is a standstill
     patience = deadline + BEYOND_DEADLINE
-    await running.run(crew, queue, informer, metrics, stop, stuck_seconds=patience)
+    await running.run(
+        crew, queue, informer, metrics, stop, stuck_seconds=patience, unready=sandbox.complaints
+    )
 
 
 class Pipeline:
     """`source.cluster.Code` for real."""
 
-    def __init__(self, policy: Policy, arrived: Callable[[int], None]) -> None:
-        """`arrived` is told the size of each archive."""
+    def __init__(self, policy: Policy, sandbox: Sandbox, arrived: Callable[[int], None]) -> None:
+        """`arrived` is called with the size of each archive in bytes."""
         self._policy = policy
+        self._sandbox = sandbox
         self._arrived = arrived
 
     async def verified(self, spec: Spec, credential: Credential | None, folder: Path) -> Artifact:
         return await pipeline.verified(
-            spec, credential, self._policy, folder, arrived=self._arrived
+            spec, credential, self._policy, folder, self._sandbox, arrived=self._arrived
         )
 
     async def recheck(self, data: bytes, spec: Spec) -> Artifact:
         path = pipeline.selection(spec.source).path
-        return await sandbox.recheck(data, pipeline.checks(spec), path=path)
+        return await self._sandbox.recheck(data, pipeline.checks(spec), path=path)
 
 
 @contextmanager

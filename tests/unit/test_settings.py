@@ -56,6 +56,12 @@ def test_the_source_controller_has_fewer_workers_and_reaches_public_hosts_alone(
     assert (settings.workers, settings.port, settings.work) == (4, 8080, None)
     assert settings.policy == Policy()
     assert settings.keep_seconds == 600
+    assert settings.unpacker is None
+
+
+def test_a_server_that_opens_archives_is_named_by_its_socket() -> None:
+    environment = {"BASTAIX_SOURCE_UNPACKER": "/run/unpack/socket"}
+    assert read_source({}, environment).unpacker == Path("/run/unpack/socket")
 
 
 def test_both_read_what_both_have() -> None:

@@ -2,15 +2,12 @@
 
 Should somebody take that process over, all he can do by its answer is have his archive refused,
 or have bytes taken for an artifact that he could have put into a repository. What else it could
-do is not bounded here: it is the same user, and only what that user may do keeps it in.
+do is bounded by `source.confinement`.
 """
 
 import json
 import logging
-import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from bastaix.api import reasons
@@ -42,10 +39,11 @@ _LONGEST: Final = 2_000
 _MOST_NOTES: Final = 50
 
 
-def believed(answer: bytes, path: Path) -> Artifact:
-    """The artifact, which was left at the path; no answer at all: that was too much."""
+def believed(answer: bytes) -> Artifact:
+    """The artifact, which follows the first line; no answer at all: that was too much."""
+    line, _, data = answer.partition(b"\n")
     try:
-        said = json.loads(answer)
+        said = json.loads(line)
     except (ValueError, RecursionError):
         raise SourceFailure(
             reasons.SOURCE_UNSAFE, "opening the archive took more memory or time than allowed"
@@ -57,8 +55,8 @@ def believed(answer: bytes, path: Path) -> Artifact:
         logger.error("opening an archive ended in an error of ours: %s", said)
         raise own_error("the archive could not be checked: an error of ours, which is in the log")
     try:
-        return _artifact(said, path)
-    except (LookupError, TypeError, ValueError, OverflowError, OSError):
+        return _artifact(said, data)
+    except (LookupError, TypeError, ValueError, OverflowError):
         logger.error("opening an archive ended in an answer that does not fit: %s", said)
         raise SourceFailure(
             reasons.SOURCE_UNSAFE,
@@ -66,8 +64,7 @@ def believed(answer: bytes, path: Path) -> Artifact:
         ) from None
 
 
-def _artifact(said: Mapping[str, Any], path: Path) -> Artifact:
-    data = _read(path)
+def _artifact(said: Mapping[str, Any], data: bytes) -> Artifact:
     if len(data) > MAX_ARTIFACT_BYTES or said["digest"] != digest(data):
         raise ValueError("what is there is not what is said of it")
     return Artifact(
@@ -76,14 +73,6 @@ def _artifact(said: Mapping[str, Any], path: Path) -> Artifact:
         files=int(said["files"]),
         notes=tuple(_line(note) for note in said["notes"][:_MOST_NOTES]),
     )
-
-
-def _read(path: Path) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("what is there is no file")
-        return file.read(MAX_ARTIFACT_BYTES + 1)
 
 
 def _line(text: object) -> str:

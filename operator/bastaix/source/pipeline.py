@@ -9,13 +9,14 @@ from pathlib import Path
 
 from bastaix.api import reasons
 from bastaix.api.v1alpha1 import Archive, Source, Spec
-from bastaix.source import credential, hosts, objects, sandbox
+from bastaix.source import credential, hosts, objects
 from bastaix.source.artifact import Artifact, Checks, Selection
 from bastaix.source.credential import Secret
 from bastaix.source.failure import SourceFailure
 from bastaix.source.fetch import Fetched, fetch
 from bastaix.source.hosts import Address
 from bastaix.source.policy import Policy
+from bastaix.source.sandbox import Sandbox
 
 
 async def verified(
@@ -23,6 +24,7 @@ async def verified(
     secret: Secret | None,
     policy: Policy,
     folder: Path,
+    sandbox: Sandbox,
     *,
     arrived: Callable[[int], None] | None = None,
 ) -> Artifact:
@@ -34,18 +36,20 @@ async def verified(
     try:
         if arrived is not None:
             arrived(archive.stat().st_size)
-        return await opened(archive, spec, folder)
+        return await opened(archive, spec, sandbox)
     finally:
         archive.unlink(missing_ok=True)
 
 
-async def opened(archive: Path, spec: Spec, folder: Path, *, from_host: bool = True) -> Artifact:
+async def opened(
+    archive: Path, spec: Spec, sandbox: Sandbox, *, from_host: bool = True
+) -> Artifact:
     """The artifact of an archive that has been held against its pin."""
     selected = selection(spec.source)
     if from_host and spec.source.git is not None:
         selected = replace(selected, wrapped=hosts.address(spec.source.git).kind.wrapped)
     try:
-        return await sandbox.open_archive(archive, selected, checks(spec), folder=folder)
+        return await sandbox.open_archive(archive, selected, checks(spec))
     except SourceFailure as failure:
         if failure.reason is reasons.SOURCE_NOT_ARCHIVE and spec.source.archive is not None:
             # it is what was pinned, so nobody will ever send a better one

@@ -1,23 +1,27 @@
-"""The process in which untrusted bytes are opened: `python -m bastaix.source.unpack`.
+"""What the process does in which untrusted bytes are opened. `source.unpack_server` forks it.
 
-It takes a request as JSON, confines itself, does that one thing and answers in one line of
-JSON; the artifact is left in a file. No answer at all means that it took too much. It imports
-no more than it needs, since each archive starts it anew. `source.sandbox` is the other side.
+It takes a request as JSON with the archive as an open file, confines itself, does that one thing,
+and writes one line of JSON, followed by the artifact. No answer at all means that it took too
+much. Where an archive could lead it, no module is left to load. `source.sandbox` asks for it.
 """
 
+import encodings
 import errno
+import importlib
 import io
 import json
-import resource
-import signal
-import sys
+import os
+import pkgutil
 import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from bastaix.api import reasons
+from bastaix.source import confinement
 from bastaix.source.archive import read_tree
-from bastaix.source.artifact import Checks, Selection
+from bastaix.source.artifact import MAX_ARTIFACT_BYTES, Checks, Selection
 from bastaix.source.failure import SourceFailure
 from bastaix.source.files import Files, contents
 from bastaix.source.folder import read_folder
@@ -25,22 +29,50 @@ from bastaix.source.mishaps import NO_ROOM, TOO_MUCH, no_room
 from bastaix.source.packing import digest, pack
 from bastaix.source.preflight import examine
 
-_MAX_FILE_BYTES: Final = 8 * 1024 * 1024
-_MAX_OPEN_FILES: Final = 32
+_LOADED_LATE: Final = ("bastaix.evaluation.dataset",)
+"""By the checks themselves, once a source needs them."""
+
+Answer = tuple[dict[str, Any], bytes]
+"""What is said of the source, and the artifact; no bytes where there is none."""
 
 
-def main() -> None:
-    request = json.load(sys.stdin)
-    _confine(request["limits"])
+def load_modules() -> None:
+    """Whatever opening an archive may import: no file can be opened once one is being read.
+
+    Python code may say in which encoding it is, and each is a module.
+    """
+    for module in pkgutil.iter_modules(encodings.__path__):
+        with suppress(ImportError):  # those of other systems
+            importlib.import_module(f"encodings.{module.name}")
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
+
+
+def open_source(request: bytes, output: int, archive: BinaryIO | None) -> int:
+    """Confine this process, open the source, write the answer; the status to end with."""
+    wanted = json.loads(request)
+    confinement.limit(**wanted["limits"])
+    confined = confinement.forbid_system_calls(but_reading_files=archive is None)
+    if wanted["confined"] and not confined:
+        raise OSError("this kernel or machine has no seccomp filters")
     try:
-        print(json.dumps(_answer(request)))
+        said, data = _answer(wanted, archive)
+        _write(output, [json.dumps(said).encode(), b"\n", data])
     except (MemoryError, RecursionError):
-        sys.exit(TOO_MUCH)
+        return TOO_MUCH
+    return 0
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _write(output: int, parts: Sequence[bytes]) -> None:
+    for part in parts:
+        left = memoryview(part)
+        while left:
+            left = left[os.write(output, left) :]
+
+
+def _answer(wanted: dict[str, Any], archive: BinaryIO | None) -> Answer:
     try:
-        return _verified(request)
+        return _verified(wanted, archive)
     except SourceFailure as failure:
         return _refusal(failure)
     except (MemoryError, RecursionError):
@@ -50,62 +82,31 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             raise MemoryError from error
         if error.errno in NO_ROOM:
             return _refusal(no_room(error))
-        return {"bug": traceback.format_exc()}
+        return {"bug": traceback.format_exc()}, b""
     except Exception:
-        return {"bug": traceback.format_exc()}
+        return {"bug": traceback.format_exc()}, b""
 
 
-def _confine(limits: dict[str, int]) -> None:
-    """Before anything untrusted is opened, and for good: soft and hard limits are the same.
-
-    But that of processor time: at the hard one a process is killed as by a node without memory.
-    A file may grow a little beyond an artifact, no further process can be started, and when
-    nobody is left to end this, it ends itself.
-    """
-    signal.alarm(limits["seconds"] + 1)
-    for what, most in (
-        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
-        (resource.RLIMIT_AS, limits["memory"]),
-        (resource.RLIMIT_FSIZE, _MAX_FILE_BYTES),
-        (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = most + 1 if what == resource.RLIMIT_CPU else most
-        allowed = resource.getrlimit(what)[1]
-        if allowed != resource.RLIM_INFINITY:
-            most, hard = min(most, allowed), min(hard, allowed)
-        resource.setrlimit(what, (most, hard))
-
-
-def _verified(request: dict[str, Any]) -> dict[str, Any]:
-    selection = Selection(**request["selection"])
-    held = Path(request["held"]).read_bytes() if "held" in request else None
-    files = _files(request, selection, held)
+def _verified(wanted: dict[str, Any], archive: BinaryIO | None) -> Answer:
+    selection = Selection(**wanted["selection"])
+    held = archive.read(MAX_ARTIFACT_BYTES + 1) if archive and wanted["held"] else None
+    files = _files(wanted, selection, archive if held is None else io.BytesIO(held))
     data = pack(files)
     if held is not None and data != held:
         raise SourceFailure(
             reasons.DIGEST_MISMATCH, "the artifact that is held is not as it was packed"
         )
-    examination = examine(contents(files), Checks(**request["checks"]), request["path"])
+    examination = examine(contents(files), Checks(**wanted["checks"]), wanted["path"])
     if examination.failure is not None:
         raise examination.failure
-    Path(request["into"]).write_bytes(data)
-    return {"digest": digest(data), "files": len(files), "notes": examination.notes}
+    return {"digest": digest(data), "files": len(files), "notes": examination.notes}, data
 
 
-def _files(request: dict[str, Any], selection: Selection, held: bytes | None) -> Files:
-    if held is not None:
-        return read_tree(io.BytesIO(held), selection)
-    if "tree" in request:
-        return read_folder(Path(request["tree"]), selection)
-    with open(request["archive"], "rb") as file:
-        return read_tree(file, selection)
+def _files(wanted: dict[str, Any], selection: Selection, archive: BinaryIO | None) -> Files:
+    if archive is None:
+        return read_folder(Path(wanted["cwd"], wanted["tree"]), selection)
+    return read_tree(archive, selection)
 
 
-def _refusal(failure: SourceFailure) -> dict[str, Any]:
-    return {"reason": failure.reason.name, "message": failure.message}
-
-
-if __name__ == "__main__":
-    main()
+def _refusal(failure: SourceFailure) -> Answer:
+    return {"reason": failure.reason.name, "message": failure.message}, b""

@@ -11,7 +11,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source.artifact import Checks, Selection
 from bastaix.source.failure import SourceFailure
 from bastaix.source.preflight import examine
-from bastaix.source.sandbox import Limits, open_folder
+from bastaix.source.sandbox import Limits, Sandbox
 from tests.unit.bodies import body, with_field
 
 CASE = {"id": "italy", "prompt": "Rome?", "assert": [{"type": "contains", "value": "Rome"}]}
@@ -73,10 +73,10 @@ async def test_it_is_read_where_archives_are_opened(tmp_path: Any) -> None:
     (tmp_path / "evals").mkdir()
     (tmp_path / PATH).write_bytes(GOOD)
     checks = Checks(import_path="app:build", dataset=PATH)
-    assert (await open_folder(tmp_path, Selection(), checks)).files == 2
+    assert (await Sandbox().open_folder(tmp_path, Selection(), checks)).files == 2
     (tmp_path / PATH).write_bytes(b"{}")
     with pytest.raises(SourceFailure, match="line 1: id must be") as caught:
-        await open_folder(tmp_path, Selection(), checks)
+        await Sandbox().open_folder(tmp_path, Selection(), checks)
     assert caught.value.reason.name == "DatasetInvalid"
 
 
@@ -86,7 +86,7 @@ async def test_what_takes_too_long_is_the_data_set_and_not_the_archive(tmp_path:
     (tmp_path / PATH).write_bytes(b"\n".join(map(with_its_own_schema, range(30))))
     checks = Checks(import_path="app:build", dataset=PATH)
     with pytest.raises(SourceFailure, match="fewer and smaller JSON schemas") as caught:
-        await open_folder(tmp_path, Selection(), checks, limits=Limits(cpu_seconds=2))
+        await Sandbox().open_folder(tmp_path, Selection(), checks, limits=Limits(cpu_seconds=2))
     assert caught.value.reason.name == "DatasetInvalid"
     assert caught.value.message.startswith(f"{PATH} takes more memory or processor time")
 

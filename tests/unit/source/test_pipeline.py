@@ -14,6 +14,7 @@ from bastaix.source.failure import SourceFailure
 from bastaix.source.files import File
 from bastaix.source.packing import pack
 from bastaix.source.policy import Policy
+from bastaix.source.sandbox import Sandbox
 from bastaix.source_app import Pipeline
 from tests.fakes.git_hosts import COMMIT, TOKEN, FakeGitea, archive
 from tests.unit.bodies import body, with_field
@@ -38,7 +39,7 @@ async def test_a_private_commit_becomes_an_artifact_and_nothing_stays_behind(
             git={"repository": f"{gitea.url}/acme/serving", "commit": COMMIT, "host": "Gitea"}
         )
         secret = {"hosts": gitea.netloc.encode(), "token": TOKEN.encode()}
-        artifact = await pipeline.verified(wanted, secret, allowing(gitea), tmp_path)
+        artifact = await pipeline.verified(wanted, secret, allowing(gitea), tmp_path, Sandbox())
     assert artifact.digest == f"sha256:{hashlib.sha256(artifact.data).hexdigest()}"
     assert artifact.files == 1
     assert left_in(tmp_path) == []
@@ -83,7 +84,7 @@ async def test_a_damaged_archive_that_is_the_pinned_one_is_not_asked_for_again(
     sha256 = hashlib.sha256(data).hexdigest()
     pinned = spec(archive={"url": "https://h.corp/a.zip", "sha256": sha256})
     with pytest.raises(SourceFailure) as caught:
-        await pipeline.opened(tmp_path / "archive.zip", pinned, tmp_path)
+        await pipeline.opened(tmp_path / "archive.zip", pinned, Sandbox())
     assert caught.value.reason is reasons.ARCHIVE_DAMAGED
     assert caught.value.reason.heals == "never"
 
@@ -92,7 +93,7 @@ async def test_a_damaged_archive_of_a_commit_may_come_whole_the_next_time(tmp_pa
     (tmp_path / "archive.zip").write_bytes(b"PK\3\4 cut off")
     commit = spec(git={"repository": "https://github.com/acme/serving", "commit": COMMIT})
     with pytest.raises(SourceFailure) as caught:
-        await pipeline.opened(tmp_path / "archive.zip", commit, tmp_path)
+        await pipeline.opened(tmp_path / "archive.zip", commit, Sandbox())
     assert caught.value.reason is reasons.SOURCE_NOT_ARCHIVE
     assert caught.value.reason.heals == "outside"
 
@@ -101,11 +102,11 @@ async def test_the_host_tells_whether_a_folder_is_around_the_repository(tmp_path
     (tmp_path / "archive.zip").write_bytes(archive("serving"))
     git = {"repository": "https://git.corp/acme/serving", "commit": COMMIT, "path": "serving"}
     unknown, known = (spec(git={**git, "host": host}) for host in ("Gitea", "GitHubEnterprise"))
-    assert (await pipeline.opened(tmp_path / "archive.zip", unknown, tmp_path)).files == 1
+    assert (await pipeline.opened(tmp_path / "archive.zip", unknown, Sandbox())).files == 1
     with pytest.raises(SourceFailure) as caught:
-        await pipeline.opened(tmp_path / "archive.zip", known, tmp_path)
+        await pipeline.opened(tmp_path / "archive.zip", known, Sandbox())
     assert caught.value.reason is reasons.PATH_NOT_FOUND
-    at_hand = pipeline.opened(tmp_path / "archive.zip", known, tmp_path, from_host=False)
+    at_hand = pipeline.opened(tmp_path / "archive.zip", known, Sandbox(), from_host=False)
     assert (await at_hand).files == 1
 
 
@@ -120,7 +121,7 @@ async def test_another_commit_than_the_pinned_is_refused(tmp_path: Path) -> None
             }
         )
         with pytest.raises(SourceFailure) as caught:
-            await pipeline.verified(wanted, None, allowing(server), tmp_path)
+            await pipeline.verified(wanted, None, allowing(server), tmp_path, Sandbox())
     assert caught.value.reason is reasons.DIGEST_MISMATCH
     assert left_in(tmp_path) == []
 
@@ -132,7 +133,7 @@ async def test_what_is_held_is_checked_with_advice_from_the_top_of_its_repositor
     git = {"repository": "https://github.com/acme/serving", "commit": COMMIT, "path": "apps"}
     wanted = with_field(body(), "spec.source", {"git": git})
     wanted = with_field(wanted, "spec.app.importPath", "other:build")
-    code, md = Pipeline(Policy(), lambda _: None), ModelDeployment.from_body(wanted)
+    code, md = Pipeline(Policy(), Sandbox(), lambda _: None), ModelDeployment.from_body(wanted)
     with pytest.raises(SourceFailure) as caught:
         await code.recheck(held, md.spec)
     assert caught.value.message.endswith("set path: apps/more")
