@@ -132,9 +132,19 @@ def test_users_never_write_the_status() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_only_the_controllers_own_pod_gets_the_accounts_token(part: str) -> None:
+def test_only_the_controllers_own_container_gets_the_accounts_token(part: str) -> None:
     objects = render()
     assert only(objects, "ServiceAccount", part)["automountServiceAccountToken"] is False
     pod = only(objects, "Deployment", part)["spec"]["template"]["spec"]
     assert pod["serviceAccountName"] == part
-    assert pod["automountServiceAccountToken"] is True
+    if pod["automountServiceAccountToken"]:
+        assert len(pod["containers"]) == 1
+        assert "initContainers" not in pod
+    else:
+        containers = (*pod["containers"], *pod["initContainers"])
+        holders = [
+            container["name"]
+            for container in containers
+            if "token" in [mount["name"] for mount in container["volumeMounts"]]
+        ]
+        assert holders == ["source"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bastaix import settings
+from bastaix.source import unpack_server
 from bastaix.source.policy import HostRule, Policy
+from bastaix.source.sandbox import Limits
 from tests.unit.chart.rendered import Manifest, attempt, only, render, with_image
 
 NAME = "bastaix-source"
@@ -21,6 +24,12 @@ def pod_spec(source: dict[str, Any] | None = None) -> Manifest:
 
 def container(source: dict[str, Any] | None = None) -> Manifest:
     (found,) = pod_spec(source)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def unpacker(source: dict[str, Any] | None = None) -> Manifest:
+    (found,) = pod_spec(source)["initContainers"]
     assert isinstance(found, dict)
     return found
 
@@ -58,11 +67,16 @@ def test_one_runs_at_a_time() -> None:
 def test_both_run_the_same_image() -> None:
     values = {"image": {"digest": "sha256:" + "a" * 64}}
     objects = render(values)
-    images = {
-        only(objects, "Deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
-        for name in ("bastaix", NAME)
-    }
-    assert len(images) == 1
+    pods = [
+        only(objects, "Deployment", name)["spec"]["template"]["spec"] for name in ("bastaix", NAME)
+    ]
+    containers = [
+        container
+        for pod in pods
+        for container in (*pod["containers"], *pod.get("initContainers", []))
+    ]
+    assert len(containers) == 3
+    assert len({container["image"] for container in containers}) == 1
 
 
 def test_the_pod_meets_pod_security_restricted_and_takes_nothing_from_its_namespace() -> None:
@@ -78,12 +92,58 @@ def test_the_pod_meets_pod_security_restricted_and_takes_nothing_from_its_namesp
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+    assert unpacker()["securityContext"] == {
+        **container()["securityContext"],
+        "runAsUser": 1001,
+        "runAsGroup": 1001,
+    }
     assert pod["enableServiceLinks"] is False
 
 
+def test_the_container_that_opens_archives_holds_no_token_and_nothing_of_the_controllers() -> None:
+    assert pod_spec()["automountServiceAccountToken"] is False
+    assert unpacker()["volumeMounts"] == [{"name": "unpack", "mountPath": "/run/unpack"}]
+    assert "env" not in unpacker()
+    assert "envFrom" not in unpacker()
+
+
+def test_the_controller_finds_the_token_where_clients_look_for_it() -> None:
+    (mount,) = [mount for mount in container()["volumeMounts"] if mount["name"] == "token"]
+    assert mount["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+    (volume,) = [volume for volume in pod_spec()["volumes"] if volume["name"] == "token"]
+    paths = set()
+    for source in volume["projected"]["sources"]:
+        ((kind, given),) = source.items()
+        items = [given] if kind == "serviceAccountToken" else given["items"]
+        paths |= {item["path"] for item in items}
+    assert paths == {"token", "ca.crt", "namespace"}
+
+
+def test_archives_are_opened_as_long_as_the_controller_runs() -> None:
+    """An init container that restarts begins before and ends after those of the Pod."""
+    assert unpacker()["restartPolicy"] == "Always"
+    module, socket = unpacker()["command"][-2:]
+    assert module == unpack_server.__name__
+    assert settings.read_source({}, environment()).unpacker == Path(socket)
+    shared = [mount for mount in container()["volumeMounts"] if mount["name"] == "unpack"]
+    assert shared == [{"name": "unpack", "mountPath": "/run/unpack", "readOnly": True}]
+
+
+def test_the_container_that_opens_archives_has_room_for_two_of_the_largest() -> None:
+    most = int(unpacker()["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
+    assert most > 2 * Limits().memory
+    given = {"unpack": {"resources": {"limits": {"memory": "1Gi"}}}}
+    assert unpacker(given)["resources"]["limits"] == {"memory": "1Gi"}
+
+
 def test_only_folders_of_limited_size_are_writable() -> None:
-    assert [mount["mountPath"] for mount in container()["volumeMounts"]] == ["/tmp", "/work"]
-    assert all("sizeLimit" in volume["emptyDir"] for volume in pod_spec()["volumes"])
+    writable = [
+        mount["mountPath"] for mount in container()["volumeMounts"] if not mount.get("readOnly")
+    ]
+    assert writable == ["/tmp", "/work"]
+    folders = [volume["emptyDir"] for volume in pod_spec()["volumes"] if "emptyDir" in volume]
+    assert len(folders) == 3
+    assert all("sizeLimit" in folder for folder in folders)
     assert environment()["BASTAIX_SOURCE_WORK"] == "/work"
 
 
@@ -95,10 +155,10 @@ def test_the_folder_has_room_for_the_largest_archive_of_each_worker() -> None:
         assert room > workers * most
 
 
-def test_it_has_room_for_the_processes_that_open_archives() -> None:
+def test_its_memory_is_limited() -> None:
     resources = container()["resources"]
     assert resources["requests"] == {"cpu": "50m", "memory": "128Mi"}
-    assert resources["limits"] == {"memory": "768Mi"}
+    assert resources["limits"] == {"memory": "512Mi"}
 
 
 def test_by_default_it_keeps_its_own_defaults_but_for_googles_endpoint() -> None:
