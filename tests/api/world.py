@@ -284,12 +284,16 @@ class FakeKubeRay:
         template = copy.deepcopy(template)
         labels = {**template["metadata"]["labels"], "ray.io/node-type": role}
         labels["ray.io/serve"] = "true" if role == "worker" else "false"
-        address = _address(rayservice, suffix=f"-{role}")
+        cluster = _address(rayservice, suffix="-x7k2p")
+        found = self._world.get(kinds.RAYCLUSTER, cluster["namespace"], cluster["name"])
+        assert found is not None, "a RayCluster comes before its Pods"
+        metadata = {
+            **_address(rayservice, suffix=f"-{role}"),
+            "labels": labels,
+            "ownerReferences": [_owner(found, kinds.RAYCLUSTER)],
+        }
         container = {"name": "ray", "image": "registry.example/ray:1"}
-        self._world.apply(
-            kinds.POD,
-            {"metadata": {**address, "labels": labels}, "spec": {"containers": [container]}},
-        )
+        self._world.apply(kinds.POD, {"metadata": metadata, "spec": {"containers": [container]}})
         self.turn_pod(rayservice, role, ready=True)
 
     def turn_pod(self, rayservice: Object, role: str, *, ready: bool) -> None:
@@ -326,7 +330,7 @@ class FakeJobs:
         """Let an evaluation end with what `bastaix eval` would leave."""
         address = _address(job, suffix="-x7k2p")
         container = {"name": "bastaix-eval", "image": "registry.example/bastaix:1"}
-        owner = {**_owner(job), "apiVersion": "batch/v1", "kind": "Job"}
+        owner = _owner(job, kinds.JOB)
         labels = job["spec"]["template"]["metadata"]["labels"]
         self._world.apply(
             kinds.POD,
@@ -431,11 +435,11 @@ def _address(rayservice: Object, suffix: str = "") -> dict[str, str]:
     return {"namespace": metadata["namespace"], "name": metadata["name"] + suffix}
 
 
-def _owner(rayservice: Object) -> Object:
+def _owner(owner: Object, kind: Kind = kinds.RAYSERVICE) -> Object:
     return {
-        "apiVersion": kinds.RAYSERVICE.api_version,
-        "kind": kinds.RAYSERVICE.name,
-        "name": rayservice["metadata"]["name"],
-        "uid": rayservice["metadata"]["uid"],
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
         "controller": True,
     }

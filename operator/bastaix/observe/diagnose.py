@@ -57,7 +57,7 @@ def _suspended(view: _View) -> Finding | None:
     if not (view.observed.md_body.get("spec") or {}).get("suspend"):
         return None
     seen = view.observed
-    gone = not (seen.rayservices or seen.rayclusters or seen.pods)
+    gone = not (seen.rayservices or seen.rayclusters or seen.pods or seen.leftovers)
     message = "no Pods run" if gone else "the Pods are being removed"
     return Finding(reasons.SUSPENDED, f"spec.suspend is true: {message}")
 

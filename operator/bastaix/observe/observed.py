@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bastaix.api import names, reasons
-from bastaix.api.errors import Hindrance
+from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, Reason
+from bastaix.observe.ownership import revision_label
 
 Object = Mapping[str, Any]
 
@@ -66,6 +67,8 @@ class End:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
+    """Of all other objects those that are its own (see `ownership`), whatever bears its labels."""
+
     md_body: Object
     rayservices: tuple[Object, ...] = ()
     rayclusters: tuple[Object, ...] = ()
@@ -73,6 +76,10 @@ class Observed:
     jobs: tuple[Object, ...] = ()
     service: Object | None = None
     controller_revisions: tuple[Object, ...] = ()
+    leftovers: tuple[Object, ...] = ()
+    """What holds resources for a revision whose RayService, or RayCluster, has gone."""
+    occupied: Mapping[str, Waiting] = field(default_factory=dict)
+    """By the kind of an object that is needed, that its name is taken: Service or Job."""
     image: str | None = None
     """The operator's own, by which candidates are evaluated; None: nobody has said."""
     at: datetime | None = None
@@ -135,7 +142,7 @@ class Observed:
 
 
 def revision_of(obj: Object) -> str | None:
-    return _labels(obj).get(names.REVISION_LABEL)
+    return revision_label(obj)
 
 
 def creation(obj: Object) -> str:

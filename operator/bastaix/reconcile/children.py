@@ -13,11 +13,10 @@ from bastaix.observe.observed import Observed, creation, moment, revision_of
 from bastaix.reconcile.drift import (
     Manifest,
     drifted,
-    owned,
     service_drifted,
     stamped,
 )
-from bastaix.reconcile.holders import demand_ownership, ours
+from bastaix.reconcile.holders import living
 from bastaix.render.raycluster import scaling_patch
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
@@ -49,9 +48,9 @@ def keep(observed: Observed, roles: Roles) -> frozenset[str]:
     return roles.keep - {candidate} if is_old else roles.keep
 
 
-def going(md: ModelDeployment, observed: Observed, kept: frozenset[str]) -> tuple[Object, ...]:
+def going(observed: Observed, kept: frozenset[str]) -> tuple[Object, ...]:
     """RayServices that are to be removed."""
-    return ours(md, (each for each in observed.rayservices if revision_of(each) not in kept))
+    return living(each for each in observed.rayservices if revision_of(each) not in kept)
 
 
 def rayservices(
@@ -63,7 +62,7 @@ def rayservices(
     for hash in sorted(kept, key=lambda each: each != roles.active):
         live = observed.rayservice_of(hash)
         if hash not in observed.refused and (live is not None or hash in starting):
-            steps += _applied(_intent(md, observed, roles, hash), live, drifted, md)
+            steps += _applied(_intent(md, observed, roles, hash), live, drifted)
     return tuple(steps)
 
 
@@ -75,7 +74,7 @@ def rehearsals(
         return ()
     intent = _intent(md, observed, roles, roles.candidate)
     live = observed.rayservice_of(roles.candidate)
-    return _applied(intent, live, drifted, md)
+    return _applied(intent, live, drifted)
 
 
 def stable_service(
@@ -86,11 +85,11 @@ def stable_service(
     records: Mapping[str, Record],
 ) -> tuple[Manifest, ...]:
     """It is there from the first revision on, before it leads anywhere."""
-    if observed.service is None and roles.wanted is None:
+    if observed.service is None and (roles.wanted is None or "Service" in observed.occupied):
         return ()
     kept = written(records), wish.written(roles.wish, records)
     intent = stamped(service(md, turn, *kept))
-    return _applied(intent, observed.service, service_drifted, md)
+    return _applied(intent, observed.service, service_drifted)
 
 
 def scaling(
@@ -100,21 +99,20 @@ def scaling(
     patches: list[Patch] = []
     for hash in sorted(kept):
         scaled = _scaled(md, replicas.least(md, observed, roles, hash))
-        uid = str(((observed.rayservice_of(hash) or {}).get("metadata") or {}).get("uid", ""))
         for each in observed.rayclusters:
-            if revision_of(each) == hash and owned(each, uid):
+            if revision_of(each) == hash:
                 operations = scaling_patch(each, scaled)
                 patches += [(each, operations)] if operations else []
     return tuple(patches)
 
 
-def stale(md: ModelDeployment, observed: Observed, roles: Roles) -> tuple[Object, ...]:
+def stale(observed: Observed, roles: Roles) -> tuple[Object, ...]:
     """The oldest renderings beyond the number that is kept."""
     needed = {roles.active, roles.wanted, roles.subject, roles.before, roles.turn.previous}
     old = [each for each in observed.controller_revisions if revision_of(each) not in needed]
     old.sort(key=creation, reverse=True)
     number = len(observed.controller_revisions) - len(old)
-    return ours(md, old[max(0, KEPT_REVISIONS - max(number, 1)) :])
+    return living(old[max(0, KEPT_REVISIONS - max(number, 1)) :])
 
 
 def _intent(md: ModelDeployment, observed: Observed, roles: Roles, hash: str) -> Manifest | None:
@@ -145,8 +143,5 @@ def _applied(
     intent: Manifest | None,
     live: Object | None,
     differs: Callable[[Object | None, Manifest], bool],
-    md: ModelDeployment,
 ) -> tuple[Manifest, ...]:
-    if live is not None:
-        demand_ownership(md, live)
     return (intent,) if intent is not None and differs(live, intent) else ()

@@ -62,18 +62,6 @@ def contains(live: Any, intent: Any) -> bool:
     return bool(live == intent)
 
 
-def owned(live: Mapping[str, Any], uid: str) -> bool:
-    """Whether an object is controlled by the owner of this uid."""
-    owner = controller(live)
-    return owner is not None and owner.get("uid") == uid
-
-
-def controller(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The one owner that an object is controlled by."""
-    references = live["metadata"].get("ownerReferences") or ()
-    return next((each for each in references if each.get("controller")), None)
-
-
 def _port(port: Mapping[str, Any]) -> tuple[Any, str]:
     """By what the API server tells the ports of a Service apart."""
     return port.get("port"), port.get("protocol", "TCP")

@@ -20,7 +20,7 @@ from bastaix.observe.observed import Observed
 from bastaix.reconcile import children
 from bastaix.reconcile.children import Object, Patch
 from bastaix.reconcile.drift import Manifest, turned
-from bastaix.reconcile.holders import ours, remains
+from bastaix.reconcile.holders import living, remains
 from bastaix.reconcile.refusals import is_room_in_vain, met
 from bastaix.reconcile.waits import due_in, soonest
 from bastaix.render.service import Turn
@@ -87,17 +87,17 @@ def plan(
     now: datetime,
 ) -> Plan:
     """The steps from what is seen to what the spec asks for."""
-    stale = children.stale(md, observed, roles)
+    stale = children.stale(observed, roles)
     if md.spec.suspend:
-        return Plan(deletes=(*ours(md, (*observed.rayservices, *observed.jobs)), *stale))
+        return Plan(deletes=(*living((*observed.rayservices, *observed.jobs)), *stale))
     if observed.kuberay == "missing":
         return _hindered(
             Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
             hindrance,
         )
     kept, left, move = _look(md, observed, roles, now)
-    going = children.going(md, observed, kept)
-    ended = ours(md, evaluations.leaving(md, observed, roles, now))
+    going = children.going(observed, kept)
+    ended = living(evaluations.leaving(md, observed, roles, now))
     stable = children.stable_service(md, observed, roles, move.turn, move.records)
     questions, due = asks.due(
         observed,
@@ -150,9 +150,17 @@ def _look(
 ) -> tuple[frozenset[str], Object | None, _Move]:
     """Who may hold Pods, the first thing that holds some and shall not, and what becomes of it."""
     kept = children.keep(observed, roles)
-    living = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
-    left = remains(md, observed, living)
-    return kept, left, _move(md, observed, roles, kept, now)
+    there = frozenset(each for each in kept if observed.rayservice_of(each) is not None)
+    move = _move(md, observed, roles, kept, now)
+    if "Service" in observed.occupied:
+        move = _unwritten(move, roles)
+    return kept, remains(observed, there), move
+
+
+def _unwritten(move: _Move, roles: Roles) -> _Move:
+    """What becomes of it where the stable Service cannot be written: nobody gets the traffic."""
+    after = move.after or None  # no step is taken here that another one follows
+    return replace(move, turn=roles.turn, records=roles.records, events=(), after=after)
 
 
 def _move(

@@ -15,21 +15,22 @@ from bastaix.api import names, reasons
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, Refusal, revision_of
+from bastaix.observe.ownership import family, is_controlled_by
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
-from bastaix.reconcile.drift import Manifest, owned
+from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.endings import Endings
-from bastaix.reconcile.holders import demand_identity, demand_ownership
-from bastaix.reconcile.index import Body, Name
-from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.holders import demand_identity, foreign
+from bastaix.reconcile.index import Body, Name, name_of
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import denied, explained
 from bastaix.reconcile.reports import Reports
+from bastaix.reconcile.strays import Strays
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -53,6 +54,21 @@ class Goal:
     hindrance: Hindrance | None = None
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server does not take; it is not asked again now."""
+    occupied: Mapping[str, Waiting] = field(default_factory=dict)
+    """By kind, that a name which is needed is taken; it is not asked for again now."""
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """What could not be done of the steps, which is no reason to leave everything else undone."""
+
+    rayservices: Mapping[str, Hindrance] = field(default_factory=dict)
+    """By revision."""
+    occupied: Mapping[str, Waiting] = field(default_factory=dict)
+    """By kind, of the other children."""
+
+    def __bool__(self) -> bool:
+        return bool(self.rayservices or self.occupied)
 
 
 class Reconciler:
@@ -75,6 +91,7 @@ class Reconciler:
         self._mounts = Mounts(cluster, now)
         self._endings = Endings(now)
         self._logs = Logs(cluster, now)
+        self._strays = Strays(now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
 
     async def reconcile(self, name: Name) -> float | None:
@@ -83,7 +100,7 @@ class Reconciler:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._answers.forget(name)
             self._refused.pop(name, None)
-            for memory in (self._reports, self._mounts, self._endings, self._logs):
+            for memory in (self._reports, self._mounts, self._endings, self._logs, self._strays):
                 memory.forget(name)
             return None
         try:
@@ -122,7 +139,11 @@ class Reconciler:
             if not (refusals and steps.rehearsals):
                 events += steps.events
             if refusals:  # what follows from it is decided anew
-                goal = replace(goal, refused={**goal.refused, **self._dated(md, refusals)})
+                goal = replace(
+                    goal,
+                    refused={**goal.refused, **self._dated(md, refusals.rayservices)},
+                    occupied={**goal.occupied, **refusals.occupied},
+                )
                 continue
             self._refused[md.namespace, md.name] = goal.refused
             if not steps.asks and steps.after != AT_ONCE:
@@ -139,7 +160,8 @@ class Reconciler:
     async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
         """Whether the Service is as it was seen: by it is decided whose Pods may go."""
         live = await self._service(md, live=True)
-        return _version(live) == _version(observed.service)
+        is_ours = live is not None and is_controlled_by(live, md.uid)
+        return _version(live if is_ours else None) == _version(observed.service)
 
     def _dated(
         self, md: ModelDeployment, refusals: Mapping[str, Hindrance]
@@ -194,7 +216,9 @@ class Reconciler:
             manifest = controller_revision(md, revision(md, digest))
             with during("create", kind):
                 kept = await self._cluster.create(kind, manifest)
-        demand_ownership(md, kept)
+        hindrance = foreign(md, kept)
+        if hindrance is not None:
+            raise hindrance
         found = from_controller_revision(kept)
         demand_identity(found, sha256)
         return found
@@ -202,14 +226,27 @@ class Reconciler:
     async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> tuple[Observed, Roles]:
         """Everything that is seen of it now, who plays which part, and what the apps answered."""
         name = md.namespace, md.name
-        seen = Observed(
-            md_body=body,
+        labelled = family(
+            md.name,
+            md.uid,
             rayservices=await self._cluster.owned(kinds.RAYSERVICE, name),
             rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
             pods=await self._cluster.owned(kinds.POD, name),
-            jobs=await self._own(kinds.JOB, md),
-            service=await self._service(md),
-            controller_revisions=await self._own(kinds.CONTROLLERREVISION, md),
+            jobs=await self._cluster.owned(kinds.JOB, name),
+            controller_revisions=await self._cluster.owned(kinds.CONTROLLERREVISION, name),
+        )
+        service = await self._service(md)
+        squatted = None if service is None else foreign(md, service)
+        seen = Observed(
+            md_body=body,
+            rayservices=labelled.rayservices,
+            rayclusters=labelled.rayclusters,
+            pods=labelled.pods,
+            jobs=labelled.jobs,
+            service=None if squatted else service,
+            controller_revisions=labelled.controller_revisions,
+            leftovers=self._strays.leftovers(name, labelled),
+            occupied={**goal.occupied, **({"Service": squatted} if squatted else {})},
             image=self._image,
             refused=goal.refused,
             at=self._now(),
@@ -222,27 +259,19 @@ class Reconciler:
         return seen, roles(md, seen, goal.target, now)
 
     async def _service(self, md: ModelDeployment, *, live: bool = False) -> Body | None:
-        """The stable Service; one that has lost our label is ours all the same."""
+        """What has the name of the stable Service: without our label it is not in the index."""
         name = md.namespace, names.service_name(md.name)
         found = None if live else await self._cluster.read(kinds.SERVICE, name)
-        if found is not None:
-            return found
-        found = await self._cluster.read(kinds.SERVICE, name, live=True)
-        return found if found is not None and owned(found, md.uid) else None
+        return found or await self._cluster.read(kinds.SERVICE, name, live=True)
 
-    async def _own(self, kind: Kind, md: ModelDeployment) -> tuple[Body, ...]:
-        """Of what bears its label, what it really owns."""
-        labelled = await self._cluster.owned(kind, (md.namespace, md.name))
-        return tuple(each for each in labelled if owned(each, md.uid))
-
-    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> Mapping[str, Hindrance]:
-        """Take the steps; gives the revisions whose RayService was refused.
+    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> Refusals:
+        """Take the steps; gives what was refused of them.
 
         After a rehearsal that is refused nothing is done, after a refusal all the rest is.
         """
-        refusals = await self._refusals(md, steps.rehearsals, rehearsal=True)
-        if refusals:
-            return refusals
+        rehearsed = await self._refusals(md, steps.rehearsals, rehearsal=True)
+        if rehearsed:
+            return rehearsed
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
@@ -250,39 +279,44 @@ class Reconciler:
             with during("patch", kinds.of(child)):
                 await self._cluster.patch(kinds.of(child), child, operations)
         refusals = await self._refusals(md, steps.applies)
-        for manifest in steps.creates:
-            with during("create", kinds.of(manifest)):
-                demand_ownership(md, await self._cluster.create(kinds.of(manifest), manifest))
+        taken = [(child, await self._create(md, child)) for child in steps.creates]
         for told in steps.events:
             await self._recorder.record(
                 body, reason=told.reason.name, note=shortened(told.note), good=told.good
             )
-        return refusals
+        occupied = {child["kind"]: found for child, found in taken if found is not None}
+        return Refusals(refusals.rayservices, {**refusals.occupied, **occupied})
+
+    async def _create(self, md: ModelDeployment, manifest: Manifest) -> Waiting | None:
+        """Make what is made once; gives why not, if somebody else's has its name."""
+        with during("create", kinds.of(manifest)):
+            return foreign(md, await self._cluster.create(kinds.of(manifest), manifest))
 
     async def _refusals(
         self, md: ModelDeployment, manifests: Sequence[Manifest], *, rehearsal: bool = False
-    ) -> Mapping[str, Hindrance]:
-        """Apply them; gives the revisions whose RayService was refused, and how."""
-        refusals: dict[str, Hindrance] = {}
-        for manifest in manifests:
-            hindrance = await self._apply(md, manifest, rehearsal=rehearsal)
-            if hindrance is not None:
-                refusals[str(revision_of(manifest))] = hindrance
-        return refusals
+    ) -> Refusals:
+        """Apply what is ours; gives what was refused of it, and how.
 
-    async def _apply(
-        self, md: ModelDeployment, manifest: Manifest, *, rehearsal: bool = False
-    ) -> Hindrance | None:
-        """Apply what is ours: a stranger of the same name is not in the index, so ask for it.
-
-        Gives why a RayService was refused: that is no reason to leave everything else undone.
+        A stranger of the same name may not be in the index, so it is asked for.
         """
+        rayservices: dict[str, Hindrance] = {}
+        occupied: dict[str, Waiting] = {}
+        for manifest in manifests:
+            kind, name = kinds.of(manifest), name_of(manifest["metadata"])
+            live = await self._cluster.read(kind, name)
+            live = live or await self._cluster.read(kind, name, live=True)
+            taken = None if live is None else foreign(md, live)
+            if kind != kinds.RAYSERVICE and taken is not None:
+                occupied[kind.name] = taken
+                continue
+            hindrance = taken or await self._apply(manifest, rehearsal=rehearsal)
+            if hindrance is not None:
+                rayservices[str(revision_of(manifest))] = hindrance
+        return Refusals(rayservices, occupied)
+
+    async def _apply(self, manifest: Manifest, *, rehearsal: bool) -> Hindrance | None:
+        """Gives why a RayService was refused; of another child a refusal is an error."""
         kind = kinds.of(manifest)
-        name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        if await self._cluster.read(kind, name) is None:
-            stranger = await self._cluster.read(kind, name, live=True)
-            if stranger is not None:
-                demand_ownership(md, stranger)
         try:
             with during("apply", kind):
                 await self._cluster.apply(kind, manifest, rehearsal=rehearsal)

@@ -52,7 +52,7 @@ def met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindra
     parties = (roles.candidate, roles.active, roles.before, roles.held)
     found = next((each for each in parties if each in observed.refused), None)
     if hindrance is not None or found is None:
-        return hindrance
+        return hindrance or observed.occupied.get("Service")
     met = observed.refused[found].hindrance
     if found == roles.active and observed.rayservice_of(found) is None:
         # it was taken once, and nothing serves: whoever refuses it now may think better of it

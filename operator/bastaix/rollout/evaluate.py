@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bastaix.api.evaluation import EXIT_CODES, MAX_FAILED, MAX_ID, MAX_MESSAGE, Outcome
 from bastaix.observe.observed import moment
+from bastaix.observe.ownership import is_controlled_by
 from bastaix.render.evaluation import OURS, THEIRS
 
 MAX_IDS_BYTES: Final = 1024
@@ -204,14 +205,8 @@ def _failed(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def pods_of(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [pod for pod in pods if _belongs(pod, job)]
-
-
-def _belongs(pod: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
-    """By its owner: Jobs of one name follow each other, and so do their Pods' labels."""
-    uid = job["metadata"]["uid"]
-    owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
-    return any(owner.get("controller") and owner.get("uid") == uid for owner in owners)
+    """By their owner: Jobs of one name follow each other, and so do their Pods' labels."""
+    return [pod for pod in pods if is_controlled_by(pod, job["metadata"]["uid"])]
 
 
 def _finished(job: Mapping[str, Any]) -> str | None:

@@ -78,6 +78,9 @@ def standing(
         message = "the operator does not know its own image: set BASTAIX_EVALUATION_IMAGE"
         return Standing(record=record, lacks=Finding(reasons.EVALUATION_ERROR, message))
     job = _job_of(observed, roles.candidate)
+    if job is None and "Job" in observed.occupied:
+        taken = observed.occupied["Job"]
+        return Standing(record=record, lacks=taken.finding, after=taken.after)
     if job is None:
         lacks = Finding(reasons.EVALUATING, f"the evaluation of {roles.candidate} is being started")
         return Standing(record=record, lacks=lacks, starts=True)

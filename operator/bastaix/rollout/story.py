@@ -39,6 +39,8 @@ def said(
     if roles.active is None:
         waiting = Finding(reasons.FETCHING_SOURCE, "no revision has been made yet")
         return Said(waiting, stalled=False)
+    if left is not None and observed.rayservice_of(roles.active) is None:
+        return Said(_being_removed(left), stalled=False)
     found = diagnose(observed, roles.active)
     if found.reason in _OF_ANSWERS and is_settling(roles, now):
         found = Finding(reasons.AWAITING_ANSWER, f"traffic is being turned to {roles.active}")
@@ -78,13 +80,16 @@ def _underway(
         message = f"revision {candidate} starts when revision {roles.before} has been drained"
         return Finding(reasons.DRAINING, message)
     if left is not None:
-        what = f"{left['kind']} {left['metadata']['name']}"
         cost = "; nothing serves meanwhile" if roles.recreate and roles.active else ""
-        message = f"{what} of another revision is being removed{cost}"
-        return Finding(reasons.DRAINING, message)
+        return _being_removed(left, cost)
     if verdict is not None and verdict.finding.reason != reasons.READY:
         return verdict.finding
     found = diagnose(observed, candidate, "own")
     if found.reason != reasons.READY:
         return found
     return Finding(reasons.AWAITING_ANSWER, f"revision {candidate} is being promoted")
+
+
+def _being_removed(left: Mapping[str, Any], cost: str = "") -> Finding:
+    what = f"{left['kind']} {left['metadata']['name']}"
+    return Finding(reasons.DRAINING, f"{what} of another revision is being removed{cost}")

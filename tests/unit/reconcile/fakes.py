@@ -65,6 +65,10 @@ class FakeCluster:
         assert body is not None
         self._index.ended(kind, body)
 
+    def drop_stranger(self, kind: Kind, name: Name) -> None:
+        """Somebody has deleted an object that bears none of our labels."""
+        del self._strangers[kind, name]
+
     def body(self, kind: Kind, name: Name) -> Body:
         found = self._index.body(kind, name)
         assert found is not None, f"no {kind} {name}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from bastaix.api import names
 from bastaix.reconcile.answers import Answers
+from bastaix.reconcile.index import name_of
 from bastaix.reconcile.kinds import (
     MODELDEPLOYMENT,
     POD,
@@ -96,20 +97,26 @@ class Stage:
 
     def bring_up(self, name: str | None = None) -> None:
         """What KubeRay and Kubernetes do once a RayService is there, else the newest."""
-        rayservice = self._named(name)
-        metadata = rayservice["metadata"]
-        one = {"status": "RUNNING", "message": ""}
-        self.say(one, name)
-        cluster = {
-            "namespace": "demo",
-            "name": metadata["name"],
-            "labels": metadata["labels"],
-            "ownerReferences": [controlled_by(rayservice)],
-        }
-        spec = rayservice["spec"]["rayClusterConfig"]
-        self.cluster.put(RAYCLUSTER, {"metadata": cluster, "spec": spec})
+        self.say({"status": "RUNNING", "message": ""}, name)
+        self.raycluster(name)
         for role in ("head", "worker"):
             self.turn(role, ready=True, name=name)
+
+    def raycluster(self, name: str | None = None) -> dict[str, Any]:
+        """That of a RayService, as KubeRay makes it unless it is there."""
+        rayservice = self._named(name)
+        metadata = rayservice["metadata"]
+        place = ("demo", metadata["name"])
+        if place not in {name_of(each["metadata"]) for each in self.listed(RAYCLUSTER)}:
+            cluster = {
+                "namespace": "demo",
+                "name": metadata["name"],
+                "labels": metadata["labels"],
+                "ownerReferences": [controlled_by(rayservice)],
+            }
+            spec = rayservice["spec"]["rayClusterConfig"]
+            self.cluster.put(RAYCLUSTER, {"metadata": cluster, "spec": spec})
+        return self.cluster.body(RAYCLUSTER, place)
 
     def say(self, app: dict[str, Any], name: str | None = None) -> None:
         """What Ray Serve says of an app."""
@@ -128,13 +135,12 @@ class Stage:
     ) -> None:
         metadata = self._named(name)["metadata"]
         labels = {"ray.io/node-type": role, "ray.io/serve": "true", **metadata["labels"]}
-        owner = {"kind": "RayCluster", "name": "x", "controller": True}
         pod = {
             "metadata": {
                 "namespace": "demo",
                 "name": f"{metadata['name']}-{role}{suffix}",
                 "labels": labels,
-                "ownerReferences": [owner],
+                "ownerReferences": [controlled_by(self.raycluster(name))],
             },
             "spec": {"containers": [{"name": "ray", "image": "x"}]},
             "status": status,

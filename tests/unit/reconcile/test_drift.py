@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bastaix.reconcile.drift import contains, drifted, owned, stamped
+from bastaix.reconcile.drift import contains, drifted, stamped
 
 INTENT = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
 
@@ -45,16 +45,3 @@ def test_a_field_that_is_wanted_no_more_is_seen_by_the_stamp() -> None:
 def test_the_stamp_does_not_depend_on_the_order_of_fields() -> None:
     other = dict(reversed(INTENT.items()))
     assert stamped(INTENT)["metadata"] == stamped(other)["metadata"]
-
-
-@pytest.mark.parametrize(
-    ("references", "expected"),
-    [
-        ([{"uid": "u", "controller": True}], True),
-        ([{"uid": "u"}], False),
-        ([{"uid": "other", "controller": True}], False),
-        (None, False),
-    ],
-)
-def test_only_its_controller_owns_an_object(references: Any, expected: bool) -> None:
-    assert owned({"metadata": {"ownerReferences": references}}, "u") is expected

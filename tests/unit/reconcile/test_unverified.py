@@ -213,10 +213,10 @@ def test_what_the_source_controller_says_anew_alone_makes_nothing_be_written() -
     assert stage.writes() == []
 
 
-def test_what_is_not_ours_is_not_touched_meanwhile() -> None:
+def test_a_service_that_is_not_ours_is_not_touched_meanwhile_and_all_else_goes_on() -> None:
     stage = with_unverified_commit()
     service = stage.cluster.body(SERVICE, NAME)
     stage.cluster.put(SERVICE, with_field(service, "metadata.ownerReferences", []))
     stage.set("spec.scaling", {"minReplicas": 2, "maxReplicas": 6}, checked=False)
     stage.run()
-    assert stage.writes() == ["status ModelDeployment"]
+    assert stage.writes() == ["patch RayCluster", "apply RayService", "status ModelDeployment"]
