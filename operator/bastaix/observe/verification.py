@@ -33,9 +33,10 @@ def verified(md: ModelDeployment) -> str | None:
     if status != "True" and condition.get("observedGeneration") == md.generation:
         # one of a newer source controller may be unknown here
         reason = reasons.BY_NAME.get(condition["reason"], reasons.FETCHING_SOURCE)
+        message = reasons.evidence(reason, condition["message"])
         if reason.heals == "never":
-            raise Stalled(reason, condition["message"])
-        raise Waiting(reason, condition["message"], SOURCE_SECONDS)
+            raise Stalled(reason, message)
+        raise Waiting(reason, message, SOURCE_SECONDS)
     message = f"waiting for the source controller to fetch and check {_called(md.spec.source)}"
     raise Waiting(reasons.FETCHING_SOURCE, message, SOURCE_SECONDS)
 

@@ -60,9 +60,7 @@ def _decided(around: Around) -> _Decided:
     if ready:
         name, message = str(ready.get("reason")), one_line(ready.get("message"))
         known = reasons.BY_NAME.get(name)
-        hint = known.hint if known else ""
-        if hint and message.endswith(hint):
-            message = message.removesuffix(hint).rstrip().removesuffix(".")
+        message = reasons.evidence(known, message) if known else message
         return _Decided(name, masked(message), known, is_told=True)
     focus = _focus(around)
     finding = findings(around.observed, *focus[0])[0] if focus else _NOTHING

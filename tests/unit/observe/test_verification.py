@@ -6,6 +6,7 @@ import pytest
 
 from bastaix.api import reasons
 from bastaix.api.errors import Stalled, Waiting
+from bastaix.api.reasons import Finding
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.verification import SOURCE_SECONDS, verified
 from tests.unit import bodies
@@ -89,3 +90,13 @@ def test_what_is_said_while_it_is_fetched_is_handed_on() -> None:
     with pytest.raises(Waiting) as waiting:
         look(bodies.answered(body(), "Unknown", "FetchingSource", "asking github.com"))
     assert waiting.value.message == "asking github.com"
+
+
+@pytest.mark.parametrize("reason", reasons.BY_GROUP["The source"], ids=str)
+def test_a_hint_stands_once_whoever_found_the_trouble(reason: reasons.Reason) -> None:
+    said = reasons.explained(Finding(reason, "git-token says no."))
+    with pytest.raises((Stalled, Waiting)) as hindrance:
+        look(bodies.refused(body(), reason.name, said))
+    found = hindrance.value.finding
+    assert found.message in ("git-token says no", "git-token says no.")
+    assert reasons.explained(found) == said

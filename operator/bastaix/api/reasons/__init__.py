@@ -16,6 +16,7 @@ from bastaix.api.reasons.course import *  # noqa: F403
 from bastaix.api.reasons.reason import Finding as Finding
 from bastaix.api.reasons.reason import Heals as Heals
 from bastaix.api.reasons.reason import Reason as Reason
+from bastaix.api.reasons.reason import evidence as evidence
 from bastaix.api.reasons.reason import explained as explained
 from bastaix.api.reasons.rollout import *  # noqa: F403
 from bastaix.api.reasons.source import *  # noqa: F403

@@ -43,11 +43,15 @@ class Finding:
 
 
 def explained(finding: Finding) -> str:
-    """The message for a status: with what to do about it, where anything can be done.
-
-    Said once: what one controller has explained, the other hands on as it is.
-    """
+    """The message for a condition: with what to do about it, where anything can be done."""
     reason, message = finding.reason, finding.message
     if reason.heals == "itself" or message.endswith(reason.hint):
         return message
     return f"{message.removesuffix('.')}. {reason.hint}"
+
+
+def evidence(reason: Reason, message: str) -> str:
+    """What a condition's message says of the case alone: without the hint that `explained` adds."""
+    if not reason.hint or not message.endswith(reason.hint):
+        return message
+    return message.removesuffix(reason.hint).rstrip().removesuffix(".")
