@@ -44,7 +44,15 @@ async def run(settings: Settings) -> None:
         reconciler.reconcile, random=Random(), watcher=metrics, is_transient=is_transient
     )
     informer = Informer(
-        client, cluster, index, queue, metrics, settings.namespaces, stop.own_signals, WATCHED
+        client,
+        cluster,
+        index,
+        queue,
+        metrics,
+        settings.namespaces,
+        stop.own_signals,
+        WATCHED,
+        reconciler.note,
     )
     try:
         await running.run(settings, queue, informer, metrics, stop, stuck_seconds=STUCK_SECONDS)

@@ -18,7 +18,7 @@ from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import RAY, Kind
 from bastaix.reconcile.queue import Queue
-from bastaix.watch import watch
+from bastaix.watch import Note, watch
 
 POLL_SECONDS: Final = 10.0
 MISSING_POLL_SECONDS: Final = 3.0
@@ -42,6 +42,7 @@ class Informer:
         namespaces: frozenset[str],
         own_signals: Callable[[], None],
         wanted: Sequence[Kind],
+        note: Note = lambda kind, body: None,
     ) -> None:
         self._client = client
         self._cluster = cluster
@@ -51,6 +52,7 @@ class Informer:
         self._namespaces = namespaces
         self._own_signals = own_signals
         self._wanted = wanted
+        self._note = note
         self._kinds: frozenset[Kind] | None = None
         self._trouble = ""
         """Why what was tried last did not work, while nothing has worked."""
@@ -112,7 +114,14 @@ class Informer:
         for lack in self.complaints():
             logger.warning("%s", lack)
         watching = asyncio.create_task(
-            watch(kinds, self._namespaces, self._index, self._queue.add, self._own_signals),
+            watch(
+                kinds,
+                self._namespaces,
+                self._index,
+                self._queue.add,
+                self._note,
+                self._own_signals,
+            ),
             name="watch",
         )
         looking = asyncio.create_task(self._until_changed(kinds), name="discovery")

@@ -16,6 +16,8 @@ from bastaix.reconcile.index import Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
 
 Wake = Callable[[Name], None]
+Note = Callable[[Kind, Mapping[str, Any]], None]
+"""Takes note of each object that the watch brings, whether it is news or not."""
 
 
 class WatchEnded(Exception):
@@ -27,11 +29,12 @@ async def watch(
     namespaces: frozenset[str],
     index: Index,
     wake: Wake,
+    note: Note,
     own_signals: Callable[[], None],
 ) -> None:
     """Inform the index of these kinds until cancelled; raises when kopf gives up."""
     root_tasks = await kopf.spawn_tasks(
-        registry=_registry(kinds, index, wake),
+        registry=_registry(kinds, index, wake, note),
         settings=_settings(kinds),
         clusterwide=not namespaces,
         namespaces=sorted(namespaces),
@@ -51,19 +54,22 @@ async def watch(
         await asyncio.wait(root_tasks)
 
 
-def _registry(kinds: frozenset[Kind], index: Index, wake: Wake) -> kopf.OperatorRegistry:
+def _registry(
+    kinds: frozenset[Kind], index: Index, wake: Wake, note: Note
+) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry, id="login")(_login)
     for kind in sorted(kinds):
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(
-            _handler(kind, index, wake)
+            _handler(kind, index, wake, note)
         )
     return registry
 
 
-def _handler(kind: Kind, index: Index, wake: Wake) -> Callable[..., Any]:
-    async def note(event: Mapping[str, Any], **_: Any) -> None:
+def _handler(kind: Kind, index: Index, wake: Wake, note: Note) -> Callable[..., Any]:
+    async def inform(event: Mapping[str, Any], **_: Any) -> None:
         body = event["object"]
+        note(kind, body)
         metadata = body["metadata"]
         ended = event["type"] == "DELETED"
         # an end may be known already, from a read, to the index but not to who waits for it
@@ -72,7 +78,7 @@ def _handler(kind: Kind, index: Index, wake: Wake) -> Callable[..., Any]:
         if news and owner is not None:
             wake((name_of(metadata)[0], owner))
 
-    return note
+    return inform
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:

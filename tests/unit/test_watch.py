@@ -1,9 +1,10 @@
 """What the watch brings goes to the index and wakes who it is about."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import RAYSERVICE
+from bastaix.reconcile.kinds import RAYSERVICE, Kind
 from bastaix.watch import _handler
 
 OWNER = ("demo", "smollm2")
@@ -18,17 +19,37 @@ BODY: dict[str, Any] = {
 }
 
 
+def note_nothing(kind: Kind, body: Mapping[str, Any]) -> None:
+    pass
+
+
 async def test_an_end_wakes_its_owner_though_the_index_knew_it_already() -> None:
     index, woken = Index(), list[Name]()
     index.told(RAYSERVICE, BODY)
     name = ("demo", "smollm2-1")
     index.absent(RAYSERVICE, name, index.known(RAYSERVICE, name))  # a read has found that out
-    await _handler(RAYSERVICE, index, woken.append)(event={"type": "DELETED", "object": BODY})
+    handler = _handler(RAYSERVICE, index, woken.append, note_nothing)
+    await handler(event={"type": "DELETED", "object": BODY})
     assert woken == [OWNER]
 
 
 async def test_what_is_known_already_wakes_nobody() -> None:
     index, woken = Index(), list[Name]()
     index.told(RAYSERVICE, BODY)
-    await _handler(RAYSERVICE, index, woken.append)(event={"type": "MODIFIED", "object": BODY})
+    handler = _handler(RAYSERVICE, index, woken.append, note_nothing)
+    await handler(event={"type": "MODIFIED", "object": BODY})
     assert woken == []
+
+
+async def test_each_object_is_noted_before_anybody_is_woken_by_it() -> None:
+    index, order = Index(), list[str]()
+    handler = _handler(
+        RAYSERVICE,
+        index,
+        lambda name: order.append("woken"),
+        lambda kind, body: order.append(f"noted {kind} {body['metadata']['name']}"),
+    )
+    for type in ("ADDED", "MODIFIED", "DELETED"):
+        await handler(event={"type": type, "object": BODY})
+    noted = "noted RayService smollm2-1"
+    assert order == [noted, "woken", noted, noted, "woken"]

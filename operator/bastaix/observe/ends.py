@@ -12,6 +12,7 @@ from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
 from bastaix.observe import pods
 from bastaix.observe.observed import End, Object, creation, moment, revision_of
+from bastaix.observe.ownership import controller_ref
 from bastaix.observe.text import shortened
 
 SOON: Final = timedelta(minutes=10)
@@ -34,6 +35,7 @@ def end(pod: Object, at: datetime) -> End | None:
         born=moment(creation(pod)) or at,
         at=min(pods.broken(pod), default=at),
         finding=finding,
+        cluster=str(controller_ref(pod).get("uid", "")),
     )
 
 

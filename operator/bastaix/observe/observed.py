@@ -63,6 +63,8 @@ class End:
     """When it was created."""
     at: datetime
     finding: Finding
+    cluster: str = ""
+    """Uid of the RayCluster that controls it, by its own word; empty: it names none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_identity, foreign
 from bastaix.reconcile.index import Body, Name, name_of
+from bastaix.reconcile.kinds import Kind
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
@@ -93,6 +94,10 @@ class Reconciler:
         self._logs = Logs(cluster, now)
         self._strays = Strays(now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
+
+    def note(self, kind: Kind, body: Object) -> None:
+        """Take note of what the watch brings, before anybody is woken by it."""
+        self._endings.note(kind, body)
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
