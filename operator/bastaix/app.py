@@ -6,6 +6,7 @@ from typing import Final
 
 from bastaix import running
 from bastaix.api import names
+from bastaix.election import Election, lease_of
 from bastaix.informer import Informer
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.kube.events import EventWriter
@@ -31,17 +32,16 @@ async def run(settings: Settings) -> None:
     client = await Client.login(names.FIELD_MANAGER)
     metrics, index = Metrics(), Index()
     cluster = KubeCluster(client, index, metrics.wrote)
-    answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
-    reconciler = Reconciler(
-        cluster,
-        answers,
-        EventWriter(client, client.now),
-        metrics,
-        client.now,
-        settings.evaluation_image,
-    )
+    events = EventWriter(client, client.now)
+
+    def make() -> Reconciler:
+        answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
+        image = settings.evaluation_image
+        return Reconciler(cluster, answers, events, metrics, client.now, image)
+
+    works = running.Renewable(make)
     queue: Queue[Name] = Queue(
-        reconciler.reconcile, random=Random(), watcher=metrics, is_transient=is_transient
+        works.reconcile, random=Random(), watcher=metrics, is_transient=is_transient
     )
     informer = Informer(
         client,
@@ -54,8 +54,14 @@ async def run(settings: Settings) -> None:
         WATCHED,
         reconciler.note,
     )
+    metrics.watch_omitted(cluster.omitted)
+    lease = await lease_of(settings, client, names.FIELD_MANAGER)
+    election = Election(lease, queue, informer, metrics, works.renew)
     try:
-        await running.run(settings, queue, informer, metrics, stop, stuck_seconds=STUCK_SECONDS)
+        await running.run(
+            settings, queue, informer, metrics, stop, election, stuck_seconds=STUCK_SECONDS
+        )
     finally:
+        await election.close()
         await client.close()
         logger.info("stopped")

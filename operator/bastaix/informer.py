@@ -73,6 +73,11 @@ class Informer:
         """What is to be known of a process that is ready."""
         return self._cluster.notes()
 
+    def look_at_all(self) -> None:
+        """Let every ModelDeployment have a look."""
+        for name in self._index.names():
+            self._queue.add(name)
+
     async def run(self) -> None:
         """Watch for ever: other kinds when those of the cluster change."""
         while True:
@@ -144,8 +149,7 @@ class Informer:
             if not self._index.doubtful():
                 break
             await asyncio.sleep(LISTING_SECONDS / LISTING_LOOKS)
-        for name in self._index.names():
-            self._queue.add(name)
+        self.look_at_all()
         self.informed.set()
         logger.info("watching %s", ", ".join(kind.plural for kind in sorted(kinds)))
         now = kinds

@@ -47,6 +47,16 @@ class QueueMetrics:
             "ModelDeployments that wait for a free worker.",
             registry=self._registry,
         )
+        self._leader = Gauge(
+            "bastaix_leader",
+            "Whether this replica is the one that works.",
+            registry=self._registry,
+        )
+        self._omitted = Gauge(
+            "bastaix_status_fields_omitted",
+            "Fields of the status that the CRD, being older than this process, does not have.",
+            registry=self._registry,
+        )
         self._errors = Counter(
             "bastaix_reconcile_errors",
             "Reconciliations that failed, by the type of the error.",
@@ -63,6 +73,15 @@ class QueueMetrics:
 
     def watch_depth(self, depth: Callable[[], float]) -> None:
         self._depth.set_function(depth)
+
+    def watch_leading(self, leads: Callable[[], bool]) -> None:
+        self._leader.set_function(lambda: float(leads()))
+
+    def watch_omitted(self, omitted: Callable[[], float]) -> None:
+        self._omitted.set_function(omitted)
+
+    def stand_down(self) -> None:
+        """Say nothing of ModelDeployments any more: another replica does."""
 
     def started(self, waited: float) -> None:
         self._wait.observe(waited)
@@ -136,6 +155,10 @@ class Metrics(QueueMetrics):
         self._counts[before] -= 1
         if not self._counts[before]:
             self._standings.remove(*before)
+
+    def stand_down(self) -> None:
+        for name in list(self._last):
+            self.gone(name)
 
     def first_answer(self, seconds: float) -> None:
         self._answer.observe(seconds)

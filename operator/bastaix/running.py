@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from bastaix import web
+from bastaix.election import Election
 from bastaix.informer import Informer
 from bastaix.metrics import QueueMetrics
 from bastaix.reconcile.index import Name
@@ -38,12 +39,37 @@ class Stop:
         await self._event.wait()
 
 
+class Works(Protocol):
+    async def reconcile(self, name: Name) -> float | None: ...
+
+
+class Renewable:
+    """What remembers while it works, and begins without a memory each time this process leads.
+
+    What another replica did meanwhile is found in the cluster, and never in a memory of before.
+    """
+
+    def __init__(self, make: Callable[[], Works]) -> None:
+        """It is made when it is first needed: by then the time is known."""
+        self._make = make
+        self._works: Works | None = None
+
+    def renew(self) -> None:
+        self._works = None
+
+    async def reconcile(self, name: Name) -> float | None:
+        if self._works is None:
+            self._works = self._make()
+        return await self._works.reconcile(name)
+
+
 async def run(
     settings: Common,
     queue: Queue[Name],
     informer: Informer,
     metrics: QueueMetrics,
     stop: Stop,
+    election: Election,
     *,
     stuck_seconds: float,
     unready: web.Complaints = tuple,
@@ -58,23 +84,30 @@ async def run(
         return [f"the queue has stood still for {stuck:.0f} s"] if stuck > stuck_seconds else []
 
     def readiness() -> Sequence[str]:
-        return [*informer.complaints(), *unready()]
+        return [*informer.complaints(), *election.complaints(), *unready()]
+
+    def notes() -> Sequence[str]:
+        return [*election.notes(), *informer.notes()]
 
     metrics.watch_depth(lambda: queue.depth)
-    server = await web.serve(settings, metrics.page, health, readiness, informer.notes)
+    metrics.watch_leading(lambda: election.leads)
+    server = await web.serve(settings, metrics.page, health, readiness, notes)
     try:
-        await work(queue, informer, settings.workers, stop)
+        await work(queue, informer, settings.workers, stop, election)
     finally:
         await server.cleanup()
 
 
-async def work(queue: Queue[Name], informer: Informer, workers: int, stop: Stop) -> None:
+async def work(
+    queue: Queue[Name], informer: Informer, workers: int, stop: Stop, election: Election
+) -> None:
     """All parts until one of them ends; then nothing new is begun and what runs is finished."""
+    electing = asyncio.create_task(election.run(), name="election")
     informing = asyncio.create_task(informer.run(), name="informer")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     resyncing = asyncio.create_task(informer.resync(RESYNC_SECONDS), name="resync")
     working = asyncio.create_task(_queue(queue, informer, workers), name="queue")
-    tasks = {informing, stopping, resyncing, working}
+    tasks = {electing, informing, stopping, resyncing, working}
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     logger.info("stopping: what runs is brought to its end")
     queue.close()
@@ -85,6 +118,7 @@ async def work(queue: Queue[Name], informer: Informer, workers: int, stop: Stop)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+    await election.release()
     for task in ended:
         task.result()
 

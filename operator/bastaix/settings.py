@@ -14,6 +14,8 @@ from bastaix.source.policy import HostRule, Policy
 PREFIX: Final = "BASTAIX_"
 
 _HOST: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _FLAGS: Final = frozenset({"http", "private"})
 
 Get = Callable[[str, str], str]
@@ -36,6 +38,10 @@ class Common:
     host: str = ""
     """Where metrics and probes are served; empty means every address of every family."""
     port: int = 8080
+    lease: tuple[str, str] | None = None
+    """Namespace and name of the Lease that decides which replica works; None: this one does."""
+    holder: str = ""
+    """What this replica is called in the Lease, as no other is that runs; empty: by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +135,18 @@ def _common(get: Get, default: Common) -> dict[str, Any]:
         "workers": int(workers),
         "host": host.strip("[]"),
         "port": int(port),
+        "lease": _lease(get("lease", "")),
+        "holder": get("lease_holder", default.holder),
     }
+
+
+def _lease(text: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not (_LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)):
+        raise BadSetting(f"lease must be NAMESPACE/NAME, not {text!r}")
+    return namespace, name
 
 
 def _probe_url(text: str) -> str:

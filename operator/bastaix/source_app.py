@@ -15,6 +15,7 @@ from typing import Final
 from bastaix import running
 from bastaix.api import names
 from bastaix.api.v1alpha1 import Spec
+from bastaix.election import Election, lease_of
 from bastaix.informer import Informer
 from bastaix.kube.cluster import Client, KubeCluster
 from bastaix.kube.secrets import KubeSecrets
@@ -66,21 +67,27 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
     crew = replace(settings, workers=settings.workers + SPARE)
     sandbox = Sandbox(settings.unpacker)
     cluster = KubeCluster(client, index, metrics.wrote, names.SOURCE_FIELD_MANAGER)
-    controller = Controller(
-        cluster,
-        KubeSecrets(client, metrics.wrote),
-        Pipeline(settings.policy, sandbox, metrics.fetched),
-        metrics,
-        Retries(time.monotonic, Random()),
-        Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
-        work=work,
-        keep_seconds=settings.keep_seconds,
-        now=client.now,
-        clock=time.monotonic,
-    )
+    code = Pipeline(settings.policy, sandbox, metrics.fetched)
+    secrets = KubeSecrets(client, metrics.wrote)
+
+    def make() -> Controller:
+        return Controller(
+            cluster,
+            secrets,
+            code,
+            metrics,
+            Retries(time.monotonic, Random()),
+            Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
+            work=work,
+            keep_seconds=settings.keep_seconds,
+            now=client.now,
+            clock=time.monotonic,
+        )
+
+    works = running.Renewable(make)
     deadline = settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
-        controller.reconcile,
+        works.reconcile,
         random=Random(),
         watcher=metrics,
         deadline=deadline,
@@ -90,11 +97,24 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
     informer = Informer(
         client, cluster, index, queue, metrics, namespaces, stop.own_signals, wanted
     )
+    metrics.watch_omitted(cluster.omitted)
+    lease = await lease_of(settings, client, names.SOURCE_FIELD_MANAGER)
+    election = Election(lease, queue, informer, metrics, works.renew)
     # each worker may fetch for so long; only what lasts longer is a standstill
     patience = deadline + BEYOND_DEADLINE
-    await running.run(
-        crew, queue, informer, metrics, stop, stuck_seconds=patience, unready=sandbox.complaints
-    )
+    try:
+        await running.run(
+            crew,
+            queue,
+            informer,
+            metrics,
+            stop,
+            election,
+            stuck_seconds=patience,
+            unready=sandbox.complaints,
+        )
+    finally:
+        await election.close()
 
 
 class Pipeline:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import looptime
 
 from bastaix import running
+from bastaix.election import Election
 from bastaix.informer import Informer
 from bastaix.metrics import Metrics
 from bastaix.reconcile.cluster import Refused
@@ -114,7 +115,9 @@ def test_it_stops_at_once_while_nothing_has_been_seen_yet() -> None:
         stop.now()
         one = informer(Forbidding(), Listing(), queue)
         began = asyncio.get_running_loop().time()
-        await running.work(cast("Queue[Name]", queue), one, 16, stop)
+        keys = cast("Queue[Name]", queue)
+        election = Election(None, keys, one, Metrics(), lambda: None)
+        await running.work(keys, one, 16, stop, election)
         assert queue.closed
         assert asyncio.get_running_loop().time() - began < 1
 

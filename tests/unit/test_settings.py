@@ -125,3 +125,11 @@ def test_how_long_artifacts_stay_must_be_a_number() -> None:
     assert read_source({}, {"BASTAIX_SOURCE_KEEP_SECONDS": "0"}).keep_seconds == 0
     with pytest.raises(BadSetting, match="keep seconds"):
         read_source({}, {"BASTAIX_SOURCE_KEEP_SECONDS": "an hour"})
+
+
+@pytest.mark.parametrize("text", ["bastaix", "/bastaix", "a/", "A/b", "a/b/c", "../b", "a/.."])
+def test_a_lease_is_named_by_namespace_and_name(text: str) -> None:
+    with pytest.raises(BadSetting, match="NAMESPACE/NAME"):
+        read({}, {"BASTAIX_LEASE": text})
+    assert read({}, {"BASTAIX_LEASE": "a/b"}).lease == ("a", "b")
+    assert read({}, {}).lease is None

@@ -27,6 +27,19 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+How replicas of a number are replaced. A single one is gone before the next starts: no models are
+the worse for it, and it holds too when the one that goes is of a version that knows no Lease.
+*/}}
+{{- define "bastaix.strategy" -}}
+{{- if gt (int .) 1 -}}
+type: RollingUpdate
+rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+{{- else -}}
+type: Recreate
+{{- end -}}
+{{- end -}}
+
 {{/* What every Pod of the release has, of either component. */}}
 {{- define "bastaix.releaseLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}

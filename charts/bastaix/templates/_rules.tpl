@@ -46,6 +46,20 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 {{- end -}}
 
 {{/*
+What each controller may do beside that, in the release's namespace alone: hold its own Lease.
+Kubernetes cannot restrict creating by name.
+*/}}
+{{- define "bastaix.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ . }}]
+  verbs: [get, update]
+{{- end -}}
+
+{{/*
 All that the source controller may do. It reads the Secrets that ModelDeployments name and makes
 those that hold their code. Kubernetes cannot grant listing by label or by name, so `list` reaches
 every Secret of the namespace; it is used with a label, and for metadata alone, to find the

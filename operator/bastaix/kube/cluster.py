@@ -22,11 +22,13 @@ from yarl import URL
 from bastaix.api import names
 from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
-from bastaix.reconcile.cluster import NoAnswer, Refused
+from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, POD, Kind
 
 TIMEOUT = 30.0
+IN_FLIGHT_SECONDS = 3.0
+"""A write that was sent in time may take so much longer; nobody else leads before that is over."""
 PAGE = 200
 MOST_REDUCTIONS = 10
 LOG_LINES = 1000
@@ -54,6 +56,7 @@ class Client:
         self._client = ApiClient(configuration)
         self._client.user_agent = agent
         self._clock = ServerClock()
+        self._fence: Callable[[], float] | None = None
 
     @classmethod
     async def login(cls, agent: str) -> "Client":
@@ -93,6 +96,10 @@ class Client:
     def server(self) -> str:
         """Its address."""
         return str(self._client.configuration.host)
+
+    def fence(self, seconds_left: Callable[[], float]) -> None:
+        """From now on write only while there are seconds left, and give up soon after them."""
+        self._fence = seconds_left
 
     def now(self) -> datetime:
         """By the API server's clock, by which its objects were made."""
@@ -150,15 +157,25 @@ class Client:
             method, target, header_params=dict(headers), auth_settings=["BearerToken"]
         )
         _demand_meant(url)
+        timeout = self._timeout(method)
         sent = self._clock.elapsed()
         try:
             response = await self._client.call_api(
-                method, url, headers, body=body, _request_timeout=TIMEOUT
+                method, url, headers, body=body, _request_timeout=timeout
             )
             self._clock.read(response.getheader("Date"), sent)  # type: ignore[no-untyped-call]
             return response.status, await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
+
+    def _timeout(self, method: str) -> float:
+        """Seconds for a request; NotLeading when it is a write and there are none."""
+        if method == "GET" or self._fence is None:
+            return TIMEOUT
+        left = self._fence()
+        if left <= 0:
+            raise NotLeading("another replica may lead by now")
+        return min(TIMEOUT, left + IN_FLIGHT_SECONDS)
 
 
 class KubeCluster:
@@ -174,6 +191,10 @@ class KubeCluster:
         self._manager = manager
         self._served: frozenset[Kind] = frozenset()
         self._status_fields = older_crd.StatusFields()
+
+    def omitted(self) -> int:
+        """How many fields of a status the CRD was found to lack."""
+        return len(self._status_fields.omitted())
 
     def notes(self) -> Sequence[str]:
         """What whoever looks after this process should know, though it works."""

@@ -23,6 +23,10 @@ class NoAnswer(ConnectionError):
     """The API server was out of reach, too slow or cut off: a write may have been carried out."""
 
 
+class NotLeading(Exception):
+    """A write was not sent, because this process does not lead, or not for sure."""
+
+
 class Refused(Exception):
     """The API server understood a request and did not grant it."""
 
@@ -51,7 +55,9 @@ class Refused(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """Whether it says nothing of what was asked for: it is retried, and no status tells of it."""
-    return isinstance(error, NoAnswer) or (isinstance(error, Refused) and error.is_transient)
+    if isinstance(error, Refused):
+        return error.is_transient
+    return isinstance(error, NoAnswer | NotLeading)
 
 
 @contextmanager

@@ -59,6 +59,7 @@ class Queue(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._some = asyncio.Event()
         self._begun = False
+        self._paused = False
         self._closed = False
         self._progress = self._loop.time()
 
@@ -69,9 +70,9 @@ class Queue(Generic[Key]):
     def stuck(self) -> float:
         """Seconds without any work begun or ended although there is some; 0 when all is well.
 
-        Before `run` nobody works, and that is meant.
+        Before `run`, and while it is paused, nobody works, and that is meant.
         """
-        if not self._begun or not (self._since or self._running):
+        if not self._begun or self._paused or not (self._since or self._running):
             return 0.0
         return self._loop.time() - self._progress
 
@@ -104,6 +105,15 @@ class Queue(Generic[Key]):
             for number in range(workers):
                 group.create_task(self._worker(), name=f"queue worker {number}")
 
+    def pause(self) -> None:
+        """Begin nothing until `resume`; what is added meanwhile waits."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._progress = self._loop.time()
+        self._some.set()
+
     def close(self) -> None:
         """Begin nothing new; `run` returns when what runs has ended."""
         self._closed = True
@@ -119,7 +129,7 @@ class Queue(Generic[Key]):
 
     async def _worker(self) -> None:
         while not self._closed:
-            if not self._ready:
+            if self._paused or not self._ready:
                 self._some.clear()
                 await self._some.wait()
                 continue

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bastaix import settings
-from tests.unit.chart.rendered import IMAGE, Manifest, attempt, of_kind, only, render
+from tests.unit.chart.rendered import IMAGE, NAMESPACE, Manifest, attempt, only, render
 
 
 def pod_spec(values: dict[str, Any] | None = None) -> Manifest:
@@ -22,16 +22,7 @@ def container(values: dict[str, Any] | None = None) -> Manifest:
 
 
 def environment(values: dict[str, Any] | None = None) -> dict[str, str]:
-    return {variable["name"]: variable["value"] for variable in container(values)["env"]}
-
-
-def test_one_operator_runs_at_a_time() -> None:
-    spec = only(render(), "Deployment", "bastaix")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
-
-
-def test_no_disruption_budget_blocks_the_drain_of_its_node() -> None:
-    assert of_kind(render(), "PodDisruptionBudget") == []
+    return {one["name"]: one["value"] for one in container(values)["env"] if "value" in one}
 
 
 def test_the_pod_meets_pod_security_restricted() -> None:
@@ -81,7 +72,9 @@ def test_the_grace_period_is_a_value() -> None:
 
 
 def test_by_default_the_operator_keeps_its_own_defaults_and_knows_its_image() -> None:
-    assert settings.read({}, environment()) == settings.Settings(evaluation_image=f"{IMAGE}:0.1.0")
+    assert settings.read({}, environment()) == settings.Settings(
+        evaluation_image=f"{IMAGE}:0.1.0", lease=(NAMESPACE, "bastaix")
+    )
 
 
 def test_the_operator_reads_what_the_values_say() -> None:
@@ -91,6 +84,7 @@ def test_the_operator_reads_what_the_values_say() -> None:
         log_level="DEBUG",
         workers=4,
         evaluation_image=f"{IMAGE}:0.1.0",
+        lease=(NAMESPACE, "bastaix"),
     )
 
 

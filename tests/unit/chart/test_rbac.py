@@ -31,6 +31,8 @@ SOURCE_MINIMUM = {
     ("apps", "controllerrevisions"): {"list"},
 }
 PARTS = {"bastaix": MINIMUM, "bastaix-source": SOURCE_MINIMUM}
+LEASES = {f"{part}-lease" for part in PARTS}
+"""In the release's namespace (see test_replicas)."""
 NAMESPACED = {"operator": {"namespaces": ["demo", "prod"]}}
 VARIANTS: list[dict[str, Any]] = [{}, NAMESPACED, {"podMonitors": {"create": "always"}}]
 
@@ -67,7 +69,7 @@ def test_only_the_source_controller_reaches_secrets_and_nobody_uses_a_wildcard(
 def test_cluster_wide_each_controller_has_the_minimum_in_one_cluster_role(part: str) -> None:
     objects = render()
     assert granted(only(objects, "ClusterRole", part)) == PARTS[part]
-    assert of_kind(objects, "Role") == []
+    assert {role["metadata"]["name"] for role in of_kind(objects, "Role")} == LEASES
     binding = only(objects, "ClusterRoleBinding", part)
     assert binding["roleRef"]["name"] == part
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": part, "namespace": NAMESPACE}]
@@ -88,7 +90,7 @@ def test_namespaced_each_controller_has_the_same_in_each_namespace_and_nothing_e
             "name": part,
         }
         assert binding["subjects"][0]["namespace"] == NAMESPACE
-    assert len(of_kind(objects, "Role")) == 2 * len(PARTS)
+    assert len(of_kind(objects, "Role")) == 2 * len(PARTS) + len(LEASES)
     assert of_kind(objects, "ClusterRoleBinding") == []
     unbound = {role["metadata"]["name"] for role in of_kind(objects, "ClusterRole")}
     assert unbound == {"bastaix-view", "bastaix-edit"}

@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 
 from bastaix.kube import cluster
 from bastaix.kube.cluster import Client
-from bastaix.reconcile.cluster import NoAnswer, Refused, is_transient
+from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused, is_transient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -121,3 +121,39 @@ async def test_invalid_fields_are_told() -> None:
             await client.request("PATCH", "/x", {})
     assert caught.value.fields == ("status.active",)
     assert not is_transient(caught.value)
+
+
+async def test_a_write_is_sent_only_while_there_is_time_and_a_read_always() -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.method)
+        return web.json_response({})
+
+    left = [1.0]
+    async with client_of(answer) as client:
+        client.fence(lambda: left[0])
+        await client.request("PATCH", "/x", {})
+        left[0] = 0.0
+        for method in ("PATCH", "POST", "DELETE", "PUT"):
+            with pytest.raises(NotLeading):
+                await client.request(method, "/x", {})
+        await client.request("GET", "/x")
+    assert seen == ["PATCH", "GET"]
+    assert is_transient(NotLeading())
+
+
+async def test_a_write_ends_before_another_replica_may_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "IN_FLIGHT_SECONDS", 0.05)
+
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with client_of(hang) as client:
+        client.fence(lambda: 0.05)
+        async with asyncio.timeout(5):
+            with pytest.raises(NoAnswer):
+                await client.request("PATCH", "/x", {})

@@ -219,6 +219,30 @@ def test_spreading_looks_at_all_at_different_moments_of_the_time() -> None:
     in_loop_time(story)
 
 
+def test_nothing_is_begun_while_it_is_paused_and_that_is_no_standstill() -> None:
+    async def story() -> None:
+        runs: list[float] = []
+
+        async def work(key: str) -> None:
+            runs.append(now())
+
+        queue = make(work)
+        queue.pause()
+        queue.add("a")
+        running = asyncio.create_task(queue.run(1))
+        await asyncio.sleep(1000)
+        assert runs == []
+        assert queue.stuck() == 0
+        assert queue.depth == 1
+        queue.resume()
+        await asyncio.sleep(1)
+        assert runs == [1000]
+        queue.close()
+        await running
+
+    in_loop_time(story)
+
+
 def test_closing_lets_what_runs_end_and_begins_nothing_more() -> None:
     async def story() -> None:
         ended: list[str] = []
