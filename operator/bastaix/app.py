@@ -14,6 +14,7 @@ from bastaix.kube.probe import HttpProbe
 from bastaix.metrics import Metrics
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import is_transient
+from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import WATCHED
 from bastaix.reconcile.queue import Queue
@@ -33,11 +34,12 @@ async def run(settings: Settings) -> None:
     metrics, index = Metrics(), Index()
     cluster = KubeCluster(client, index, metrics.wrote)
     events = EventWriter(client, client.now)
+    endings = Endings(client.now)  # the watch's: they are as good after another replica has led
 
     def make() -> Reconciler:
         answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
         image = settings.evaluation_image
-        return Reconciler(cluster, answers, events, metrics, client.now, image)
+        return Reconciler(cluster, answers, events, metrics, client.now, image, endings)
 
     works = running.Renewable(make)
     queue: Queue[Name] = Queue(
@@ -52,7 +54,7 @@ async def run(settings: Settings) -> None:
         settings.namespaces,
         stop.own_signals,
         WATCHED,
-        reconciler.note,
+        endings.note,
     )
     metrics.watch_omitted(cluster.omitted)
     lease = await lease_of(settings, client, names.FIELD_MANAGER)

@@ -25,7 +25,6 @@ from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_identity, foreign
 from bastaix.reconcile.index import Body, Name, name_of
-from bastaix.reconcile.kinds import Kind
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
@@ -81,8 +80,12 @@ class Reconciler:
         tally: Tally,
         now: Callable[[], datetime],
         image: str | None = None,
+        endings: Endings | None = None,
     ) -> None:
-        """`image` is the operator's own, by which candidates are evaluated."""
+        """`image` is the operator's own, by which candidates are evaluated.
+
+        `endings` are noted at the watch; without one only what is seen is known.
+        """
         self._cluster = cluster
         self._answers = answers
         self._recorder = recorder
@@ -90,14 +93,10 @@ class Reconciler:
         self._now = now
         self._image = image
         self._mounts = Mounts(cluster, now)
-        self._endings = Endings(now)
+        self._endings = endings or Endings(now)
         self._logs = Logs(cluster, now)
         self._strays = Strays(now)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
-
-    def note(self, kind: Kind, body: Object) -> None:
-        """Take note of what the watch brings, before anybody is woken by it."""
-        self._endings.note(kind, body)
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""

@@ -107,7 +107,7 @@ def test_what_a_worker_died_of_is_told_though_it_was_gone_before_the_look() -> N
     killed = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": stage.clock.now.isoformat()}
     state = {"name": "ray-worker", "state": {"terminated": killed}}
     ended = {**worker, "status": {"phase": "Failed", "containerStatuses": [state]}}
-    stage.reconciler.note(POD, controlled(ended, cluster["metadata"]["uid"]))
+    stage.reconciler._endings.note(POD, controlled(ended, cluster["metadata"]["uid"]))
     stage.cluster.vanish(POD, ("demo", worker["metadata"]["name"]))
     stage.run()
     assert stage.ready["reason"] == "OutOfMemory"
