@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +55,13 @@ class World:
         keys = control_plane.folder / "pki"
         self._context = ssl.create_default_context(cafile=str(keys / "ca.crt"))
         self._context.load_cert_chain(keys / "admin.crt", keys / "admin.key")
+        self._user: Mapping[str, str] = {}
+
+    def acting_as(self, user: str) -> "World":
+        """The same API server as it is to another user, with that user's rights."""
+        other = copy.copy(self)
+        other._user = {"Impersonate-User": user}
+        return other
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
@@ -63,7 +70,7 @@ class World:
             self._server + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": content_type},
+            headers={"Content-Type": content_type, **self._user},
         )
         for _ in range(10):
             try:

@@ -19,12 +19,17 @@
 {{- printf "%s-source" (include "bastaix.fullname" .) -}}
 {{- end -}}
 
+{{/* Another than the operator's: one account for both would give the operator every Secret. */}}
 {{- define "bastaix.source.serviceAccountName" -}}
-{{- if .Values.source.serviceAccount.create -}}
-{{- .Values.source.serviceAccount.name | default (include "bastaix.source.fullname" .) -}}
-{{- else -}}
-{{- required "source.serviceAccount.name: name the account to use, or set source.serviceAccount.create=true" .Values.source.serviceAccount.name -}}
+{{- $given := .Values.source.serviceAccount -}}
+{{- if not $given.create -}}
+{{- $_ := required "source.serviceAccount.name: name the account to use, or set source.serviceAccount.create=true" $given.name -}}
 {{- end -}}
+{{- $name := $given.name | default (include "bastaix.source.fullname" .) -}}
+{{- if eq $name (include "bastaix.serviceAccountName" .) -}}
+{{- fail (printf "source.serviceAccount.name: %s is the operator's account too, which may reach no Secret; name another" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/*
@@ -72,6 +77,17 @@ app.kubernetes.io/component: source
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Labels of a Pod: the chart's own, and those that a value adds and may not replace. */}}
+{{- define "bastaix.podLabels" -}}
+{{- $own := fromYaml .labels -}}
+{{- range $label, $_ := .added -}}
+{{- if hasKey $own $label -}}
+{{- fail (printf "%s: the label %s is the chart's own; leave it out" $.value $label) -}}
+{{- end -}}
+{{- end -}}
+{{ toYaml (merge $own .added) }}
 {{- end -}}
 
 {{- define "bastaix.image" -}}

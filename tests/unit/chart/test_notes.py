@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.unit.chart.rendered import CHART, NAMESPACE, RELEASE, helm, with_image
@@ -38,3 +39,23 @@ def test_missing_podmonitors_are_explained() -> None:
 
 def test_removal_is_said_to_keep_what_serves() -> None:
     assert "every ModelDeployment" in notes()
+
+
+def test_a_tag_that_moves_is_warned_of_unless_a_digest_pins_it() -> None:
+    assert "latest" not in notes()
+    assert "operator:latest: what `latest` names changes" in notes({"image": {"tag": "latest"}})
+    pinned = {"tag": "latest", "digest": "sha256:" + "a" * 64}
+    assert "latest" not in notes({"image": pinned})
+
+
+@pytest.mark.parametrize("value", ["s3Endpoint", "gsEndpoint"])
+def test_an_object_store_without_tls_is_warned_of(value: str) -> None:
+    assert "without TLS" not in notes({"source": {value: "https://s3.corp.example"}})
+    given = notes({"source": {value: "http://s3.corp.example"}})
+    assert f"source.{value} is asked without TLS" in given
+
+
+def test_admission_policies_that_are_left_out_are_named() -> None:
+    assert "admissionPolicies" not in notes()
+    left_out = notes({"admissionPolicies": {"create": False}})
+    assert "No admission policies were made" in left_out

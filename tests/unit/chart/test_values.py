@@ -53,6 +53,9 @@ def test_lint_finds_nothing_even_when_strict() -> None:
         ({"podMonitors": {"create": True}}, "create"),
         ({"podMonitors": {"interval": "fast"}}, "interval"),
         ({"rbac": {"create": "no"}}, "create"),
+        ({"admissionPolicies": {"create": "no"}}, "create"),
+        ({"admissionPolicies": {"artifactWriters": ["a' || 'b"]}}, "artifactWriters"),
+        ({"admissionPolicies": {"closedNamespaces": ["Kube"]}}, "closedNamespaces"),
     ],
 )
 def test_wrong_values_are_refused_by_name(values: dict[str, Any], key: str) -> None:
@@ -60,6 +63,32 @@ def test_wrong_values_are_refused_by_name(values: dict[str, Any], key: str) -> N
     assert result.returncode != 0
     assert "values don't meet the specifications of the schema" in result.stderr
     assert key in result.stderr
+
+
+@pytest.mark.parametrize(
+    "accounts",
+    [
+        {"serviceAccount": {"name": "one"}, "source": {"serviceAccount": {"name": "one"}}},
+        {"serviceAccount": {"name": "bastaix-source"}},
+        {
+            "serviceAccount": {"create": False, "name": "one"},
+            "source": {"serviceAccount": {"create": False, "name": "one"}},
+        },
+    ],
+    ids=["named alike", "named like the other's default", "that exist"],
+)
+def test_one_account_for_both_controllers_is_refused(accounts: dict[str, Any]) -> None:
+    result = attempt(with_image(accounts))
+    assert result.returncode != 0
+    assert "is the operator's account too" in result.stderr
+
+
+@pytest.mark.parametrize("part", ["operator", "source"])
+@pytest.mark.parametrize("label", ["app.kubernetes.io/component", "app.kubernetes.io/version"])
+def test_a_label_of_the_charts_own_is_not_replaced(part: str, label: str) -> None:
+    result = attempt(with_image({part: {"podLabels": {label: "mine"}}}))
+    assert result.returncode != 0
+    assert f"{part}.podLabels: the label {label} is the chart's own" in result.stderr
 
 
 def leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
