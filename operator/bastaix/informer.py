@@ -12,11 +12,11 @@ from typing import Final
 
 from bastaix.api import names
 from bastaix.kube.cluster import Client, KubeCluster
-from bastaix.kube.discovery import served
+from bastaix.kube.discovery import forbidden, served
 from bastaix.metrics import QueueMetrics
 from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import RAY, Kind
+from bastaix.reconcile.kinds import OPTIONAL, RAY, Kind
 from bastaix.reconcile.queue import Queue
 from bastaix.watch import Note, watch
 
@@ -63,8 +63,7 @@ class Informer:
         """Why this process is not ready."""
         if self._kinds is None:
             return [self._trouble or "the API server has not answered yet"]
-        missing = sorted(set(self._wanted) - self._kinds)
-        found = [_lack(kind) for kind in missing]
+        found = [_lack(kind) for kind in sorted(self._missing(self._kinds))]
         if not self.informed.is_set():
             found.append(self._trouble or "the first listing is under way")
         return found
@@ -112,8 +111,11 @@ class Informer:
                 self._metrics.failed(error)
             self._queue.spread(self._index.names(), every / 2)
 
-    async def _watch(self, kinds: frozenset[Kind]) -> None:
-        """Watch these kinds for as long as they are the ones there are."""
+    async def _watch(self, there: frozenset[Kind]) -> None:
+        """Watch these kinds, but those that may not be, for as long as they are what there is."""
+        kinds = there - await forbidden(self._client, there & OPTIONAL, self._namespaces)
+        for kind in there - kinds:
+            logger.warning("forbidden: list %s.%s; it goes on without", kind.plural, kind.group)
         self._kinds = kinds
         self._cluster.serving(kinds)
         for lack in self.complaints():
@@ -129,7 +131,7 @@ class Informer:
             ),
             name="watch",
         )
-        looking = asyncio.create_task(self._until_changed(kinds), name="discovery")
+        looking = asyncio.create_task(self._until_changed(there, kinds), name="discovery")
         tasks = {watching, looking}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -140,7 +142,10 @@ class Informer:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _until_changed(self, kinds: frozenset[Kind]) -> None:
+    def _missing(self, kinds: frozenset[Kind]) -> set[Kind]:
+        return set(self._wanted) - OPTIONAL - kinds
+
+    async def _until_changed(self, there: frozenset[Kind], kinds: frozenset[Kind]) -> None:
         """See everything once, then look every now and then whether kinds came or went."""
         await self._compare()
         self._trouble = ""
@@ -152,10 +157,10 @@ class Informer:
         self.look_at_all()
         self.informed.set()
         logger.info("watching %s", ", ".join(kind.plural for kind in sorted(kinds)))
-        now = kinds
-        while now == kinds:
+        now = there
+        while now == there:
             # the kinds of KubeRay come one by one, and somebody waits for them
-            await asyncio.sleep(MISSING_POLL_SECONDS if set(self._wanted) - kinds else POLL_SECONDS)
+            await asyncio.sleep(MISSING_POLL_SECONDS if self._missing(kinds) else POLL_SECONDS)
             try:
                 now = await served(self._client, self._wanted)
             except UNREACHABLE as error:

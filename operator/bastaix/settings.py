@@ -1,5 +1,6 @@
 """What can be set from outside. This is the only module that reads the environment."""
 
+import json
 import os
 import re
 import ssl
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bastaix.render.networkpolicy import Reach
 from bastaix.source.policy import HostRule, Policy
 
 PREFIX: Final = "BASTAIX_"
@@ -52,6 +54,8 @@ class Settings(Common):
     """Where an app is asked through a Service; the path comes from the check."""
     evaluation_image: str | None = None
     """In which `bastaix eval` runs: the operator's own image, which it cannot know by itself."""
+    reach: Reach | None = None
+    """Who may reach Ray's Pods; None: they get no NetworkPolicy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,7 @@ def read(given: Mapping[str, str | None], environment: Mapping[str, str] = os.en
         **_common(get, Settings()),
         probe_url=_probe_url(get("probe_url", Settings.probe_url)),
         evaluation_image=get("evaluation_image", "") or None,
+        reach=_reach(get("network_policies", "")),
     )
 
 
@@ -157,6 +162,26 @@ def _probe_url(text: str) -> str:
             f"probe URL may hold {{name}}, {{namespace}} and {{port}} alone, not {text!r}"
         ) from error
     return text.rstrip("/")
+
+
+def _reach(text: str) -> Reach | None:
+    """`{"operator": […], "kubeRay": […], "metrics": […], "serve": […]}`, peers in each."""
+    if not text:
+        return None
+    wanted = 'network policies must be JSON with lists of peers: {"operator": [{…}], …}'
+    try:
+        given = json.loads(text)
+        peers = {key: tuple(given.pop(key)) for key in ("operator", "kubeRay", "metrics", "serve")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadSetting(wanted) from error
+    if given or not all(isinstance(peer, dict) for peer in sum(peers.values(), ())):
+        raise BadSetting(wanted)
+    return Reach(
+        operator=peers["operator"],
+        kuberay=peers["kubeRay"],
+        metrics=peers["metrics"],
+        serve=peers["serve"],
+    )
 
 
 def _hosts(text: str) -> Mapping[str, HostRule]:

@@ -9,10 +9,12 @@ import looptime
 from bastaix import running
 from bastaix.election import Election
 from bastaix.informer import Informer
+from bastaix.kube.cluster import Client
+from bastaix.kube.discovery import forbidden
 from bastaix.metrics import Metrics
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, WATCHED, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, NETWORKPOLICY, POD, WATCHED, Kind
 from bastaix.reconcile.queue import Queue
 from tests.unit.bodies import body, with_field
 
@@ -132,3 +134,24 @@ async def test_only_the_kinds_that_are_wanted_are_missed() -> None:
     assert "ModelDeployment" in complaint
     one._kinds = frozenset({MODELDEPLOYMENT})
     assert one.complaints() == []
+
+
+async def test_a_kind_that_it_can_do_without_is_not_missed() -> None:
+    one = informer(Forbidding(), Listing(), Keys())
+    one._kinds = frozenset(WATCHED) - {NETWORKPOLICY}
+    one.informed.set()
+    assert one.complaints() == []
+
+
+async def test_what_may_not_be_listed_in_one_namespace_is_not_to_be_watched() -> None:
+    class Granting(Forbidding):
+        async def request(self, method: str, path: str, *_: Any, **__: Any) -> Any:
+            if "/namespaces/theirs/" in path:
+                return await super().request(method, path)
+            return {}
+
+    kinds = [NETWORKPOLICY]
+    granting = cast("Client", Granting())
+    assert await forbidden(granting, kinds, frozenset({"ours", "theirs"})) == {NETWORKPOLICY}
+    assert await forbidden(granting, kinds, frozenset({"ours"})) == frozenset()
+    assert await forbidden(granting, kinds, frozenset()) == frozenset()

@@ -133,3 +133,14 @@ def test_a_lease_is_named_by_namespace_and_name(text: str) -> None:
         read({}, {"BASTAIX_LEASE": text})
     assert read({}, {"BASTAIX_LEASE": "a/b"}).lease == ("a", "b")
     assert read({}, {}).lease is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yes", "[]", "{}", '{"operator": 1, "kubeRay": [], "metrics": [], "serve": []}',
+     '{"operator": ["x"], "kubeRay": [], "metrics": [], "serve": []}',
+     '{"operator": [], "kubeRay": [], "metrics": [], "serve": [], "more": []}'],
+)  # fmt: skip
+def test_who_may_reach_models_must_be_lists_of_peers(text: str) -> None:
+    with pytest.raises(BadSetting, match="network policies must be JSON with lists of peers"):
+        read({"network_policies": text}, {})

@@ -111,6 +111,67 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- join "," $hosts -}}
 {{- end -}}
 
+{{/* Who may reach Ray's Pods, as the operator reads it; nothing when there are to be no policies. */}}
+{{- define "bastaix.reach" -}}
+{{- if .Values.networkPolicies.create -}}
+{{- $operator := dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace))
+      "podSelector" (dict "matchLabels" (include "bastaix.selectorLabels" . | fromYaml)) -}}
+{{- dict "operator" (list $operator) "kubeRay" .Values.networkPolicies.kubeRay
+      "metrics" .Values.networkPolicies.metricsFrom "serve" .Values.networkPolicies.serveFrom | toJson -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Besides DNS and the API server, the operator asks models, and nobody else. */}}
+{{- define "bastaix.operator.egress" -}}
+- to:
+    - namespaceSelector: {}
+      podSelector:
+        matchExpressions:
+          - {key: serving.bastaix.dev/name, operator: Exists}
+  ports: [{port: 8000, protocol: TCP}]
+{{- end -}}
+
+{{/* Ports of the proxy, the object stores and the hosts that have one in their name; 443 and 80. */}}
+{{- define "bastaix.source.ports" -}}
+{{- $ports := list "443" "80" -}}
+{{- $urls := list .Values.source.proxy .Values.source.s3Endpoint .Values.source.gsEndpoint -}}
+{{- range .Values.source.allowedHosts }}{{ $urls = append $urls .host }}{{ end -}}
+{{- range $urls -}}
+{{- with regexFind ":[0-9]+/?$" . }}{{ $ports = append $ports (trimAll ":/" .) }}{{ end -}}
+{{- end -}}
+{{- range uniq $ports }}
+- {port: {{ . }}, protocol: TCP}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Besides DNS and the API server, the source controller asks public addresses by the ports above. A
+proxy, and hosts that are allowed to be `private`, may be any Pod and anywhere in privateCIDRs, by
+any port: the port of a Service is not the port of its Pods.
+*/}}
+{{- define "bastaix.source.egress" -}}
+{{- $private := not (empty .Values.source.proxy) -}}
+{{- range .Values.source.allowedHosts }}{{ if .private }}{{ $private = true }}{{ end }}{{ end -}}
+- ports:
+    {{- include "bastaix.source.ports" . | trim | nindent 4 }}
+  to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+    - ipBlock:
+        cidr: ::/0
+        except: ["fc00::/7", "fe80::/10"]
+{{- if $private }}
+- ports: [{port: 1, endPort: 65535, protocol: TCP}]
+  to:
+    {{- range .Values.networkPolicies.privateCIDRs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+    # to some network plugins, such as Cilium, no block of addresses holds a Pod
+    - namespaceSelector: {}
+{{- end }}
+{{- end -}}
+
 {{/* Where the CA bundle is mounted from, or nothing. */}}
 {{- define "bastaix.source.caVolume" -}}
 {{- $bundle := .Values.source.caBundle -}}

@@ -27,6 +27,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]
+# Who may reach Ray's Pods; deleted when networkPolicies.create is turned off.
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
 # Why a Pod does not start stands in its status.
 - apiGroups: [""]
   resources: [pods]

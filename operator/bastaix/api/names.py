@@ -92,6 +92,11 @@ def candidate_service_name(name: str, revision: str) -> str:
     return f"{rayservice_name(name, revision)}-serve-svc"
 
 
+def network_policy_name(name: str) -> str:
+    """Of the Pods of all revisions. No other name ends like this, so a user's is not met."""
+    return f"{name}-ray-pods"
+
+
 def evaluation_name(name: str, revision: str) -> str:
     """The Job that evaluates one revision."""
     return f"{rayservice_name(name, revision)}-eval"

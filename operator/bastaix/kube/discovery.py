@@ -4,9 +4,9 @@ kopf's own scanning of CRDs needs cluster-wide rights. Discovery is open to ever
 account, so asking it now and then works with namespaced rights too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from bastaix.kube.cluster import Client
+from bastaix.kube.cluster import METADATA_LIST, Client
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.kinds import Kind
 
@@ -26,4 +26,23 @@ async def served(client: Client, wanted: Sequence[Kind]) -> frozenset[Kind]:
         found |= {
             kind for kind in wanted if kind.api_version == group_version and kind.plural in plurals
         }
+    return frozenset(found)
+
+
+async def forbidden(
+    client: Client, kinds: Iterable[Kind], namespaces: frozenset[str]
+) -> frozenset[Kind]:
+    """Which of these kinds may not be listed, in one of the namespaces or, without any, in all."""
+    everywhere: list[str | None] = [None]
+    found: set[Kind] = set()
+    for kind in kinds:
+        for namespace in sorted(namespaces) or everywhere:
+            try:
+                await client.request(
+                    "GET", kind.path(namespace), query={"limit": "1"}, accept=METADATA_LIST
+                )
+            except Refused as refused:
+                if refused.status != 403:
+                    raise
+                found.add(kind)
     return frozenset(found)

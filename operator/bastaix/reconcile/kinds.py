@@ -47,9 +47,21 @@ RAYCLUSTER: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayclusters", "Ray
 
 EVENT: Final = Kind("", "v1", "events", "Event")
 JOB: Final = Kind("batch", "v1", "jobs", "Job")
+NETWORKPOLICY: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 
-WATCHED: Final = (MODELDEPLOYMENT, CONTROLLERREVISION, SERVICE, POD, JOB, RAYSERVICE, RAYCLUSTER)
+WATCHED: Final = (
+    MODELDEPLOYMENT,
+    CONTROLLERREVISION,
+    SERVICE,
+    POD,
+    JOB,
+    NETWORKPOLICY,
+    RAYSERVICE,
+    RAYCLUSTER,
+)
 RAY: Final = frozenset({RAYSERVICE, RAYCLUSTER})
+OPTIONAL: Final = frozenset({NETWORKPOLICY})
+"""Without the right to these, as rights of an older chart lack it, all else works."""
 
 _BY_NAME: Final = {kind.name: kind for kind in WATCHED}
 

@@ -25,12 +25,15 @@ from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_identity, foreign
 from bastaix.reconcile.index import Body, Name, name_of
+from bastaix.reconcile.isolation import Isolation
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
 from bastaix.reconcile.refusals import denied, explained
 from bastaix.reconcile.reports import Reports
 from bastaix.reconcile.strays import Strays
+from bastaix.reconcile.waits import soonest
+from bastaix.render.networkpolicy import Reach
 from bastaix.render.revision import (
     Revision,
     controller_revision,
@@ -81,10 +84,12 @@ class Reconciler:
         now: Callable[[], datetime],
         image: str | None = None,
         endings: Endings | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """`image` is the operator's own, by which candidates are evaluated.
 
-        `endings` are noted at the watch; without one only what is seen is known.
+        `endings` are noted at the watch; without one only what is seen is known. `reach` says who
+        may reach Ray's Pods; None: everybody.
         """
         self._cluster = cluster
         self._answers = answers
@@ -96,6 +101,7 @@ class Reconciler:
         self._endings = endings or Endings(now)
         self._logs = Logs(cluster, now)
         self._strays = Strays(now)
+        self._isolation = Isolation(cluster, reach)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
 
     async def reconcile(self, name: Name) -> float | None:
@@ -114,8 +120,9 @@ class Reconciler:
             return None
         goal = Goal()
         try:
+            again = await self._isolation.enforce(md)
             goal = await self._goal(md)
-            return await self._pursue(md, body, goal)
+            return soonest(again, await self._pursue(md, body, goal))
         except Hindrance as hindrance:
             said = Said(hindrance.finding, isinstance(hindrance, Stalled))
             await self._tell(body, goal, said)

@@ -72,14 +72,16 @@ def test_the_grace_period_is_a_value() -> None:
 
 
 def test_by_default_the_operator_keeps_its_own_defaults_and_knows_its_image() -> None:
-    assert settings.read({}, environment()) == settings.Settings(
+    found = settings.read({}, environment({"networkPolicies": {"create": False}}))
+    assert found == settings.Settings(
         evaluation_image=f"{IMAGE}:0.1.0", lease=(NAMESPACE, "bastaix")
     )
 
 
 def test_the_operator_reads_what_the_values_say() -> None:
     operator = {"namespaces": ["demo", "prod"], "logLevel": "debug", "workers": 4}
-    assert settings.read({}, environment({"operator": operator})) == settings.Settings(
+    values = {"operator": operator, "networkPolicies": {"create": False}}
+    assert settings.read({}, environment(values)) == settings.Settings(
         namespaces=frozenset({"demo", "prod"}),
         log_level="DEBUG",
         workers=4,

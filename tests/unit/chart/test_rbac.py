@@ -19,6 +19,7 @@ MINIMUM = {
     ("", "services"): READ | {"create", "patch"},
     ("apps", "controllerrevisions"): READ | {"create", "delete"},
     ("batch", "jobs"): READ | {"create", "delete"},
+    ("networking.k8s.io", "networkpolicies"): WRITE,
     ("", "pods"): READ,
     ("", "pods/log"): {"get"},
     ("", "events"): {"list"},
