@@ -22,6 +22,10 @@ NOT_HERE: Final = {
         "what serves goes on answering while KubeRay makes the head anew; from the Pods of a "
         "cluster whose Serve status says that it ran"
     ),
+    "ArtifactMismatch": (
+        "the source controller mends the Secret faster than a Pod starts; from the init container"
+        " of render/code.py"
+    ),
     "NodeLost": "there is one node; from Kubernetes' pkg/util/node and pkg/controller/podgc",
     "KubeRayAbsent": "the kind cannot go from a cluster in use; tests/api/test_crd_kuberay.py",
     "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",

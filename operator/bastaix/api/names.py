@@ -49,6 +49,11 @@ ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
 ARTIFACT_FOLDER: Final = "source/"
 """The one folder in an artifact, which holds all of its files."""
 
+SOURCE_CHECK_CONTAINER: Final = "bastaix-source"
+"""The init container of Ray's Pods that compares the artifact with its digest."""
+MISMATCH_EXIT_CODE: Final = 97
+"""Its own for an artifact that is another one: neither a shell nor a signal ends with it."""
+
 PROXY_ANNOTATION: Final = f"{GROUP}/proxy"
 """On Ray's Pods: the text of `in_pod.bastaix_proxy`."""
 

@@ -12,7 +12,7 @@ from typing import Final
 from bastaix.api.evaluation import EXIT_CODES
 from bastaix.evaluation import report
 from bastaix.evaluation.client import Endpoint, session
-from bastaix.evaluation.dataset import BadDataset, Case, Dataset, load
+from bastaix.evaluation.dataset import BadDataset, Case, Dataset, OtherArchive, load
 from bastaix.evaluation.figures import Figures, figures
 from bastaix.evaluation.judging import Result
 from bastaix.evaluation.options import Options
@@ -47,6 +47,10 @@ def main(options: Options, out: Say, err: Say) -> int:
         for line in error.lines:
             err(line)
         evaluated = Evaluated(said("Inconclusive", f"the data set cannot be used: {error.args[0]}"))
+    except OtherArchive as error:
+        # somebody has replaced it, and it will be put right: no word on the candidate
+        err(str(error))
+        evaluated = Evaluated(said("Error", str(error)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:

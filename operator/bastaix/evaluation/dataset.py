@@ -6,10 +6,12 @@ what would be right.
 
 import hashlib
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ MAX_LINES: Final = 10_000
 MAX_ASSERTIONS: Final = 32
 MAX_WEIGHT: Final = 1_000_000
 _MOST_TOLD: Final = 10
+_NAMED_BY_DIGEST: Final = re.compile(r"[0-9a-f]{64}\.zip")
 
 _DEFAULTS: Final = {"temperature": 0, "seed": 0}
 _KEYS: Final = ("id", "messages", "prompt", "request", "params", "assert", "weight")
@@ -36,6 +39,10 @@ class BadDataset(Exception):
     @property
     def lines(self) -> tuple[str, ...]:
         return tuple(map(str, self.args))
+
+
+class OtherArchive(Exception):
+    """The archive is not what its name says; its message is one line."""
 
 
 class _Wrong(Exception):
@@ -111,7 +118,7 @@ def _plain(file: Path) -> bytes:
 def _member(archive: Path, member: str) -> bytes:
     """A file of the artifact, whose files are all in one folder; or one by its whole name."""
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with zipfile.ZipFile(_verified(archive)) as opened:
             names = opened.namelist()
             tops = {name.partition("/")[0] for name in names}
             inside = f"{min(tops)}/{member}" if len(tops) == 1 else member
@@ -127,6 +134,17 @@ def _member(archive: Path, member: str) -> bytes:
         raise BadDataset(f"{archive} cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
         raise BadDataset(f"{archive} is no zip that can be read") from None
+
+
+def _verified(archive: Path) -> Path | BytesIO:
+    """An archive whose name is its sha256 is compared with it, and read from what was compared."""
+    if not _NAMED_BY_DIGEST.fullmatch(archive.name):
+        return archive
+    data = archive.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != archive.stem:
+        raise OtherArchive(f"{archive.name} has the sha256 {found}: it is not the archive it was")
+    return BytesIO(data)
 
 
 def _bound(size: int, name: str) -> None:

@@ -47,7 +47,7 @@ def hindrance(pod: Object) -> Finding | None:
 
 def end(pod: Object) -> Finding | None:
     """By what it has ended; None: it has not, or well."""
-    return _of(pod, (_killed, _ended))
+    return _of(pod, (_other_artifact, _killed, _ended))
 
 
 def broken(pod: Object) -> Iterator[datetime]:
@@ -92,6 +92,17 @@ def _image_unavailable(pod: Object) -> Finding | None:
             said = waiting.get("message") or waiting["reason"]
             message = f"{called(pod)} cannot get image {container.get('image')}: {said}"
             return Finding(reasons.IMAGE_PULL_FAILED, shortened(message))
+    return None
+
+
+def _other_artifact(pod: Object) -> Finding | None:
+    """By the exit code of our own init container; the Pod ends with it, before Ray is started."""
+    for container in (pod.get("status") or {}).get("initContainerStatuses") or ():
+        end = _terminated(container)
+        is_ours = container.get("name") == names.SOURCE_CHECK_CONTAINER
+        if is_ours and end.get("exitCode") == names.MISMATCH_EXIT_CODE:
+            said = last_line(end.get("message") or "") or "the artifact is another one"
+            return Finding(reasons.ARTIFACT_MISMATCH, shortened(f"{called(pod)}: {said}"))
     return None
 
 
@@ -144,6 +155,7 @@ def _pulling(pod: Object) -> Finding | None:
 _CHECKS: Final[tuple[Callable[[Object], Finding | None], ...]] = (
     _unscheduled,
     _image_unavailable,
+    _other_artifact,
     _killed,
     _broken,
     _ended,

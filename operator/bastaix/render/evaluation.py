@@ -13,7 +13,7 @@ from typing import Any, Final
 from bastaix.api import names
 from bastaix.api.rollout import Gate
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.render import pods
+from bastaix.render import code, pods
 from bastaix.render.revision import Revision, owner_reference
 
 OURS: Final = "bastaix-eval"
@@ -237,7 +237,7 @@ def _escaped(text: str) -> str:
 def _archive(revision: Revision) -> str | None:
     if revision.digest is None:
         return None
-    return f"{pods.SOURCE_PATH}/{names.artifact_file(revision.digest)}"
+    return f"{code.SOURCE_PATH}/{names.artifact_file(revision.digest)}"
 
 
 def _dataset_volume(
@@ -254,5 +254,5 @@ def _dataset_volume(
         "secretName": names.artifact_name(md.name, revision.digest),
         "defaultMode": 0o444,
     }
-    mount = {"name": pods.SOURCE_VOLUME, "mountPath": pods.SOURCE_PATH, "readOnly": True}
-    return {"name": pods.SOURCE_VOLUME, "secret": secret}, mount
+    mount = {"name": code.SECRET_VOLUME, "mountPath": code.SOURCE_PATH, "readOnly": True}
+    return {"name": code.SECRET_VOLUME, "secret": secret}, mount

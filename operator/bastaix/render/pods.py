@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment, Resources, Runtime
-from bastaix.render import closing, model_source, proxy
+from bastaix.render import closing, code, model_source, proxy
 
 DEFAULT_IMAGE: Final = "rayproject/ray-llm:2.60.0-py312-cu130"
 DEFAULT_PULL_POLICY: Final = "IfNotPresent"
@@ -36,9 +36,6 @@ POD_SECURITY: Final = {
 }
 
 MODEL_VOLUME: Final = "bastaix-model"
-SOURCE_VOLUME: Final = "bastaix-source"
-SOURCE_PATH: Final = "/bastaix/source"
-"""Where the artifact is mounted: a sibling of the model, so neither mount lies in the other."""
 TOKEN_VOLUME: Final = "bastaix-autoscaler-token"
 TOKEN_MOUNT: Final = {
     "name": TOKEN_VOLUME,
@@ -106,13 +103,21 @@ def _template(
         "terminationGracePeriodSeconds": closing.GRACE_SECONDS,
         "containers": [container],
         "volumes": [
-            *_source_volumes(md, digest),
+            *code.volumes(md.name, digest),
             *_model_volumes(md),
             proxy.volume(),
             *runtime.volumes,
         ],
         **_placement(runtime),
     }
+    checks = code.init_containers(
+        digest,
+        image=container["image"],
+        pull_policy=container["imagePullPolicy"],
+        security=CONTAINER_SECURITY,
+    )
+    if checks:
+        spec["initContainers"] = checks
     metadata = {"labels": labels(md, revision), "annotations": proxy.annotations()}
     return {"metadata": metadata, "spec": spec}
 
@@ -146,7 +151,7 @@ def _container(
         # the Pod is gone a moment after its end, and its log with it
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            *_source_mounts(digest),
+            *code.mounts(digest),
             *_model_mounts(md),
             proxy.MOUNT,
             *runtime.volume_mounts,
@@ -192,19 +197,6 @@ def _resources(given: Resources, default: Resources) -> dict[str, Any]:
     if given.gpu is not None:
         limits[given.gpu.resource_name or DEFAULT_GPU] = str(given.gpu.count)
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": limits}
-
-
-def _source_volumes(md: ModelDeployment, digest: str | None) -> list[dict[str, Any]]:
-    if digest is None:
-        return []
-    # No worker starts without its code: the Secret is not optional.
-    secret = {"secretName": names.artifact_name(md.name, digest), "defaultMode": 0o444}
-    return [{"name": SOURCE_VOLUME, "secret": secret}]
-
-
-def _source_mounts(digest: str | None) -> list[dict[str, Any]]:
-    mount = {"name": SOURCE_VOLUME, "mountPath": SOURCE_PATH, "readOnly": True}
-    return [] if digest is None else [mount]
 
 
 def _model_volumes(md: ModelDeployment) -> list[dict[str, Any]]:

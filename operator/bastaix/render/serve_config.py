@@ -12,7 +12,7 @@ import yaml
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import Model, ModelDeployment
-from bastaix.render import model_source, pods
+from bastaix.render import code, model_source
 
 # High enough that the engine's own queue, not Serve's, decides what runs together.
 MAX_ONGOING_REQUESTS: Final = 1024
@@ -29,7 +29,7 @@ def serve_config(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
     }
     if digest is not None:
         # in the Pod already: no download and no credential stand between a worker and its code
-        file = f"{pods.SOURCE_PATH}/{names.artifact_file(digest)}"
+        file = f"{code.SOURCE_PATH}/{names.artifact_file(digest)}"
         application["runtime_env"] = {"working_dir": f"file://{file}"}
     args = _args(md)
     if args:

@@ -226,3 +226,12 @@ def test_an_option_that_cannot_be_used_is_told(option: str, value: str, said: st
     result = called("--url", "http://h", "--dataset", "none.jsonl", option, value)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_an_archive_that_was_replaced_is_an_error_that_is_tried_again(tmp_path: Path) -> None:
+    archive, file = tmp_path / f"{'5' * 64}.zip", tmp_path / "result"
+    archive.write_bytes(b"another")
+    options = ("--dataset", "golden.jsonl", "--archive", archive, "--result", file)
+    result = called("--url", "http://localhost:1", *options)
+    assert json.loads(file.read_bytes())["outcome"] == "Error"
+    assert result.exit_code == 2

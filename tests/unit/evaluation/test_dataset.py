@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bastaix.evaluation.dataset import MAX_BYTES, BadDataset, load, read
+from bastaix.evaluation.dataset import MAX_BYTES, BadDataset, OtherArchive, load, read
 from bastaix.source.files import File
 from bastaix.source.packing import pack
 from tests.unit.evaluation.cases import MESSAGES, line, written
@@ -222,3 +222,14 @@ def test_a_schema_that_is_too_deep_is_refused_by_its_line(deep: int) -> None:
     line = f'{{"id": "a", "prompt": "b", "assert": [{{"type": "json_schema", "value": {schema}}}]}}'
     with pytest.raises(BadDataset, match=r"line 1: .*deep"):
         read(line.encode(), "golden.jsonl")
+
+
+def test_an_archive_that_is_not_what_its_name_says_is_not_opened(tmp_path: Path) -> None:
+    data = pack({"golden.jsonl": File(written(line()), executable=False)})
+    digest = hashlib.sha256(data).hexdigest()
+    good, other = tmp_path / f"{digest}.zip", tmp_path / f"{'5' * 64}.zip"
+    for archive in (good, other):
+        archive.write_bytes(data)
+    assert load("golden.jsonl", good, 10).cases[0].id == "italy"
+    with pytest.raises(OtherArchive, match=f"has the sha256 {digest}"):
+        load("golden.jsonl", other, 10)

@@ -587,3 +587,23 @@ def test_what_else_is_wrong_comes_after_what_decides() -> None:
 
 def test_where_nothing_is_wrong_nothing_else_is() -> None:
     assert [each.reason for each in findings(ANSWERING, HASH)] == [reasons.READY]
+
+
+def mismatch(name: str = "bastaix-source", code: int = 97) -> dict[str, Any]:
+    said = "the artifact has the sha256 0000, and the revision names 5555\n"
+    ended = {"exitCode": code, "reason": "Error", "message": said}
+    found = {"name": name, "image": "ray:1", "state": {"terminated": ended}}
+    return pod("head", phase="Failed", initContainerStatuses=[found])
+
+
+def test_an_artifact_that_is_another_one_has_a_reason_of_its_own() -> None:
+    found = diagnose(scene(rayservice=rayservice(), pods=(mismatch(),), **UP), HASH)
+    assert found.reason is reasons.ARTIFACT_MISMATCH
+    assert "has the sha256 0000, and the revision names 5555" in found.message
+    assert found.object == "Pod/p-head"
+
+
+@pytest.mark.parametrize("other", [mismatch(name="theirs"), mismatch(code=1)])
+def test_what_else_ends_an_init_container_has_not(other: dict[str, Any]) -> None:
+    found = diagnose(scene(rayservice=rayservice(), pods=(other,), **UP), HASH)
+    assert found.reason is reasons.POD_FAILED

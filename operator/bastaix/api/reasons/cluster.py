@@ -113,6 +113,16 @@ VOLUME_MISSING: Final = Reason(
     "outside",
     causes="A claim that is unbound or in another namespace; a volume that is attached elsewhere.",
 )
+ARTIFACT_MISMATCH: Final = Reason(
+    "ArtifactMismatch",
+    "The Secret that holds the code is not what the revision names, so the Pod did not start Ray.",
+    (
+        "Find out who replaced the Secret; the source controller makes it anew, and the next Pod"
+        " starts by itself."
+    ),
+    "outside",
+    causes="Somebody deleted the artifact's Secret and made another one of its name.",
+)
 CONFIG_MISSING: Final = Reason(
     "ConfigMissing",
     "A container needs a Secret or ConfigMap, or a key of one, that is not there.",
