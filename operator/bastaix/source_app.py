@@ -1,12 +1,13 @@
 """The source controller's composition root: makes its parts and connects them."""
 
+import asyncio
 import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -25,22 +26,28 @@ from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT
 from bastaix.reconcile.queue import Queue
 from bastaix.settings import BadSetting, SourceSettings
-from bastaix.source import pipeline
+from bastaix.source import objects, pipeline
 from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Credential
 from bastaix.source.controller import Controller
+from bastaix.source.mishaps import interrupted
 from bastaix.source.policy import Policy
 from bastaix.source.retries import Retries
 from bastaix.source.sandbox import Sandbox
+from bastaix.source.transport import Trust
 from bastaix.source.turns import Turns
 
 BEYOND_FETCHING: Final = 60.0
 """Seconds for all but the fetching: unpacking, checking, and the API server."""
 TURN_SECONDS: Final = 30.0
-"""More for each worker, since two archives at most are opened at once."""
+"""More for each worker, since three archives at most are opened at once."""
 
 OF_NAMESPACE: Final = 2
-"""Sources of one namespace that are fetched at once."""
+"""Sources of one namespace that are fetched or checked at once."""
+OPENED_AT_ONCE: Final = 3
+"""Archives, of one namespace one: two namespaces with a slow data set leave a place free."""
+OBJECTS_AT_ONCE: Final = 2
+"""Of s3:// and gs://: the client takes some 60 MiB, which the chart's limit has room for."""
 SPARE: Final = 2
 """Workers that are left for looks, however many sources are being fetched."""
 BEYOND_DEADLINE: Final = 30.0
@@ -70,6 +77,9 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
     code = Pipeline(settings.policy, sandbox, metrics.fetched)
     secrets = KubeSecrets(client, metrics.wrote)
 
+    def wake(name: Name) -> None:
+        queue.add(name)
+
     def make() -> Controller:
         return Controller(
             cluster,
@@ -77,7 +87,8 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
             code,
             metrics,
             Retries(time.monotonic, Random()),
-            Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE),
+            Turns(at_once=settings.workers, of_namespace=OF_NAMESPACE, clock=time.monotonic),
+            wake,
             work=work,
             keep_seconds=settings.keep_seconds,
             now=client.now,
@@ -85,7 +96,8 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         )
 
     works = running.Renewable(make)
-    deadline = settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
+    # an object may have to wait for as long as another one takes
+    deadline = 2 * settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
         works.reconcile,
         random=Random(),
@@ -125,15 +137,45 @@ class Pipeline:
         self._policy = policy
         self._sandbox = sandbox
         self._arrived = arrived
+        self._trust = Trust(policy.ca_file)
+        clock = time.monotonic
+        self._opening = Turns(at_once=OPENED_AT_ONCE, of_namespace=1, clock=clock)
+        self._objects = Turns(at_once=OBJECTS_AT_ONCE, of_namespace=1, clock=clock)
 
-    async def verified(self, spec: Spec, credential: Credential | None, folder: Path) -> Artifact:
+    async def verified(
+        self, spec: Spec, credential: Credential | None, folder: Path, name: Name
+    ) -> Artifact:
+        archive = spec.source.archive
+        is_object = archive is not None and objects.are_meant(archive.url)
         return await pipeline.verified(
-            spec, credential, self._policy, folder, self._sandbox, arrived=self._arrived
+            spec,
+            credential,
+            self._policy,
+            folder,
+            self._sandbox,
+            arrived=self._arrived,
+            trust=self._trust,
+            fetching=self._object_turn(name) if is_object else nullcontext(),
+            opening=self._opening.turn(name),
         )
 
-    async def recheck(self, data: bytes, spec: Spec) -> Artifact:
+    async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:
         path = pipeline.selection(spec.source).path
-        return await self._sandbox.recheck(data, pipeline.checks(spec), path=path)
+        async with self._opening.turn(name):
+            return await self._sandbox.recheck(data, pipeline.checks(spec), path=path)
+
+    @asynccontextmanager
+    async def _object_turn(self, name: Name) -> AsyncIterator[None]:
+        seconds, begun = self._policy.seconds, False
+        try:
+            async with asyncio.timeout(seconds) as waiting, self._objects.turn(name):
+                begun = True
+                waiting.reschedule(None)
+                yield
+        except TimeoutError as error:
+            if begun:
+                raise
+            raise interrupted(f"others were fetched for {seconds:.0f} s") from error
 
 
 @contextmanager

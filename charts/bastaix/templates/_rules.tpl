@@ -78,7 +78,7 @@ artifacts of one ModelDeployment. Nothing watches Secrets.
   verbs: [patch]
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, create, delete]
 # An artifact stays for as long as a revision names it.
 - apiGroups: [apps]
   resources: [controllerrevisions]

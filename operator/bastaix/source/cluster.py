@@ -32,17 +32,20 @@ class Secrets(Protocol):
     async def data(self, name: Name) -> Credential | None:
         """None: there is no such Secret."""
 
+    async def secret(self, name: Name) -> Body | None:
+        """The whole Secret, its data as base64; None: there is no such Secret."""
+
     async def artifacts(self, owner: Name) -> Sequence[Metadata]:
-        """What carries a ModelDeployment's name and the label of an artifact."""
+        """What carries a ModelDeployment's name and the label of an artifact: 100 at most."""
 
     async def in_use(self, owner: Name) -> frozenset[str]:
         """The labels of the artifacts that revisions of a ModelDeployment name."""
 
-    async def create(self, manifest: Mapping[str, Any]) -> bool:
-        """False: there is one of this name already."""
+    async def revisions(self, owner: Name) -> Sequence[Body]:
+        """The ControllerRevisions that carry a ModelDeployment's name and name an artifact."""
 
-    async def annotate(self, name: Name, annotations: Mapping[str, str | None]) -> None:
-        """Set these; None takes one away."""
+    async def create(self, manifest: Mapping[str, Any]) -> str | None:
+        """The uid of the new Secret; None: there is one of this name already."""
 
     async def delete(self, metadata: Metadata) -> None:
         """Delete this very Secret; that it is gone already, or replaced, is no error."""
@@ -51,10 +54,12 @@ class Secrets(Protocol):
 class Code(Protocol):
     """Fetching and checking: `source.pipeline` and `source.sandbox`."""
 
-    async def verified(self, spec: Spec, credential: Credential | None, folder: Path) -> Artifact:
-        """Fetch and check; SourceFailure says why that cannot be."""
+    async def verified(
+        self, spec: Spec, credential: Credential | None, folder: Path, name: Name
+    ) -> Artifact:
+        """Fetch and check, for this ModelDeployment; SourceFailure says why that cannot be."""
 
-    async def recheck(self, data: bytes, spec: Spec) -> Artifact:
+    async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:
         """Check an artifact that is held; SourceFailure says what is wrong with it."""
 
 

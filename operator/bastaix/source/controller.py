@@ -12,21 +12,23 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bastaix.api import names, reasons
 from bastaix.api.conditions import timestamp
-from bastaix.api.errors import Stalled, Waiting
+from bastaix.api.errors import Stalled
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.text import shortened
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT
-from bastaix.source import hosts, verdicts
+from bastaix.source import anchors, hosts, verdicts
+from bastaix.source.anchors import Anchor
 from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
 from bastaix.source.failure import SourceFailure
@@ -37,7 +39,16 @@ from bastaix.source.turns import Turns
 
 PROGRESS_SECONDS: Final = 1.0
 """What takes longer is told of while it goes on."""
-SECRET_POLL_SECONDS: Final = 5.0
+WAITS: Final = "It waits for its turn: other sources are being fetched and checked."
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An artifact that was checked, and the uid of the Secret that keeps it."""
+
+    artifact: Artifact
+    uid: str
+
 
 Case = tuple[str, str, str]
 """Verification key, name and version of the credential: all that a verdict depends on."""
@@ -49,6 +60,14 @@ class Superseded(Exception):
     """What was being verified is not wanted any more."""
 
 
+class NoTurn(Exception):
+    """Others work now; it waits, and is looked at when its turn is there."""
+
+
+class TurnLost(NoTurn):
+    """It had a turn for long, and somebody waits who has had less."""
+
+
 class Controller:
     def __init__(
         self,
@@ -58,6 +77,7 @@ class Controller:
         tally: Tally,
         retries: Retries,
         turns: Turns,
+        wake: Callable[[Name], None],
         *,
         work: Path,
         keep_seconds: float,
@@ -65,12 +85,14 @@ class Controller:
         clock: Callable[[], float],
         progress_seconds: float = PROGRESS_SECONDS,
     ) -> None:
+        """`wake` has a source looked at, as soon as may be."""
         self._cluster = cluster
         self._secrets = secrets
         self._code = code
         self._tally = tally
         self._retries = retries
         self._turns = turns
+        self._wake = wake
         self._artifacts = Artifacts(secrets, keep_seconds=keep_seconds, now=now, clock=clock)
         self._work = work
         self._progress = progress_seconds
@@ -80,20 +102,37 @@ class Controller:
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring what is said of one source up to date; the seconds until another look."""
+        waits = False
+        try:
+            return await self._look(name)
+        except NoTurn:
+            waits = True
+            return None
+        finally:
+            if not waits:
+                self._turns.release(name)
+
+    async def _look(self, name: Name) -> float | None:
+        """NoTurn: it waits, and nothing is left to do until it is woken."""
         md = await self._read(name)
         if md is None:
             return None
-        key = verification_key(md.spec)
-        if key is None:
+        key, content = verification_key(md.spec), content_key(md.spec.source)
+        if key is None or content is None:
             await self._report(md, verdicts.in_image(md, self._now()))
             await self._collect(md, None)
             return None
-        digest = verdicts.last_source(md).get("digest")
-        if verdicts.is_verified(md, key) and digest and await self._exists(md, digest):
-            self._retries.forget(name)
-            await self._report(md, verdicts.still_verified(md, self._now()))
-            await self._collect(md, digest)
-            return None
+        anchor = anchors.anchors(md).get(content)
+        if anchor is not None and verdicts.is_verified(md, key):
+            uid = await self._uid(md, anchor)
+            if uid is not None:
+                self._retries.forget(name)
+                anchor = replace(anchor, uid=uid)
+                await self._report(md, verdicts.still_verified(md, anchor, self._now()))
+                await self._collect(md, anchor.digest)
+                return None
+            await self._report(md, verdicts.lost(md, anchor, self._now()))
+            md = await self._refreshed(md)
         case = (key, md.spec.source.secret or "", await self._version(md))
         failed = self._retries.recall(name, case)
         if failed is None:
@@ -107,6 +146,7 @@ class Controller:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._retries.forget(name)
             self._artifacts.forget(name)
+            self._turns.forget(name)
             self._judged.pop(name, None)
             return None
         try:
@@ -114,13 +154,14 @@ class Controller:
         except Stalled:
             return None
 
-    async def _exists(self, md: ModelDeployment, digest: str) -> bool:
+    async def _uid(self, md: ModelDeployment, anchor: Anchor) -> str | None:
+        """Of the Secret that holds what was verified; None: it is not there."""
         try:
-            return await self._artifacts.exists(md, digest)
+            return await self._artifacts.uid(md, anchor)
         except Refused as refusal:
             if refusal.is_transient:
                 raise
-            return False  # what follows is refused as well, and then it is said
+            return None  # what follows is refused as well, and then it is said
 
     async def _collect(self, md: ModelDeployment, digest: str | None) -> None:
         """What stays too long hurts nobody, so that it does is no verdict."""
@@ -143,25 +184,38 @@ class Controller:
         return str(metadata["resourceVersion"]) if metadata else "absent"
 
     async def _attempt(self, md: ModelDeployment, case: Case) -> float | None:
-        began = self._clock()
+        name, began = (md.namespace, md.name), self._clock()
         try:
             verdict = await self._verdict(md, case)
             md = await self._refreshed(md)
         except Superseded:
             return 0.0
-        except Waiting as waiting:
-            await self._report_progress(md, waiting.message)
-            return waiting.after
-        if isinstance(verdict, Artifact):
-            self._retries.forget((md.namespace, md.name))
-            await self._report(md, verdicts.verified(md, case[0], verdict, self._now()))
+        except NoTurn as lack:
+            if isinstance(lack, TurnLost):
+                self._turns.give_up(name, partial(self._wake, name))
+            await self._report_progress(md, WAITS)
+            raise
+        self._turns.forget(name)
+        if isinstance(verdict, Verified):
+            self._retries.forget(name)
+            await self._report(md, self._verified(md, case, verdict))
             self._count(md, reasons.VERIFIED, began)
             return None
         await self._report(md, verdicts.failed(md, verdict.finding, self._now()))
         self._count(md, verdict.finding.reason, began)
         return self._next_look(md, verdict)
 
-    async def _verdict(self, md: ModelDeployment, case: Case) -> Artifact | Failed:
+    def _verified(self, md: ModelDeployment, case: Case, verified: Verified) -> verdicts.Status:
+        artifact, now = verified.artifact, self._now()
+        content = content_key(md.spec.source) or ""
+        anchor = Anchor(content=content, digest=artifact.digest, uid=verified.uid, at=now)
+        return verdicts.verified(md, case[0], artifact, anchor, now)
+
+    async def _verdict(self, md: ModelDeployment, case: Case) -> Verified | Failed:
+        """NoTurn when it must wait for one."""
+        name = (md.namespace, md.name)
+        if not self._turns.take(name, partial(self._wake, name)):
+            raise NoTurn
         try:
             return await self._telling(md, self._obtain(md, case))
         except SourceFailure as failure:
@@ -179,33 +233,29 @@ class Controller:
             cut = SourceFailure(reasons.SOURCE_INTERRUPTED, message)
             return self._retries.remember((md.namespace, md.name), case, cut)
 
-    async def _obtain(self, md: ModelDeployment, case: Case) -> Artifact:
+    async def _obtain(self, md: ModelDeployment, case: Case) -> Verified:
         """The artifact, checked and kept: of what is held, else of what is fetched."""
         content, spec = content_key(md.spec.source) or "", md.spec
+        name = (md.namespace, md.name)
         held = await self._artifacts.take(md, content)
         if held is not None:
             try:
-                return await self._code.recheck(held.data, spec)
+                return Verified(await self._code.recheck(held.data, spec, name), held.uid)
             except SourceFailure as failure:
                 if failure.reason != reasons.DIGEST_MISMATCH:
                     raise
-                # packed by an older version, or by somebody else: then what the host has counts
+                # packed by an older version: then what the host has counts
         artifact = await self._fetched(md, case)
-        await self._artifacts.keep(md, content, artifact)
-        return artifact
+        return Verified(artifact, await self._artifacts.keep(md, artifact))
 
     async def _fetched(self, md: ModelDeployment, case: Case) -> Artifact:
-        """Waiting when it is not its turn."""
-        host = hosts.named(md.spec.source)
+        host, name = hosts.named(md.spec.source), (md.namespace, md.name)
         asker = (md.namespace, host, *case[1:])
         self._demand_no_pause(host, asker)
-        with (
-            self._turns.taken(md.namespace),
-            tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder,
-        ):
+        with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
             credential = await self._credential(md)
             try:
-                return await self._code.verified(md.spec, credential, Path(folder))
+                return await self._code.verified(md.spec, credential, Path(folder), name)
             except SourceFailure as failure:
                 self._retries.pause(asker, failure)
                 raise
@@ -228,8 +278,11 @@ class Controller:
             )
         return credential
 
-    async def _telling(self, md: ModelDeployment, work: Coroutine[Any, Any, Artifact]) -> Artifact:
-        """Do this work, say that it goes on if it does for long, and end it when it is in vain."""
+    async def _telling(self, md: ModelDeployment, work: Coroutine[Any, Any, Verified]) -> Verified:
+        """Do this work, say that it goes on if it does for long, and end it when it is in vain.
+
+        TurnLost when others are to work first.
+        """
         task = asyncio.create_task(work)
         try:
             await asyncio.wait({task}, timeout=self._progress)
@@ -237,6 +290,8 @@ class Controller:
                 await self._report_progress(md, reasons.FETCHING_SOURCE.meaning)
             while not task.done():
                 await self._demand_wanted(md)
+                if self._turns.must_yield((md.namespace, md.name)):
+                    raise TurnLost
                 await asyncio.wait({task}, timeout=self._progress)
         finally:
             task.cancel()
@@ -289,7 +344,7 @@ class Controller:
         left = self._retries.left(failed)
         if left is None or md.spec.source.secret is None:
             return left
-        return min(left, SECRET_POLL_SECONDS)
+        return min(left, self._retries.poll((md.namespace, md.name), failed))
 
     def _count(self, md: ModelDeployment, reason: reasons.Reason, began: float) -> None:
         name = (md.namespace, md.name)

@@ -7,6 +7,7 @@ What the archive holds is nobody's business here; only that it begins like a zip
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,9 +44,11 @@ async def fetch(
     policy: Policy,
     *,
     resolver: AbstractResolver | None = None,
+    trust: transport.Trust | None = None,
 ) -> Fetched:
     """The archive of an address, in the file `into`; SourceFailure says why not."""
-    trip = _Trip(address, credential, policy, resolver or aiohttp.ThreadedResolver())
+    context = await asyncio.to_thread((trust or transport.Trust(policy.ca_file)).context)
+    trip = _Trip(address, credential, policy, resolver or aiohttp.ThreadedResolver(), context)
     try:
         async with asyncio.timeout(policy.seconds):
             return await trip.run(into)
@@ -63,12 +66,13 @@ class _Trip:
         credential: Credential | None,
         policy: Policy,
         resolver: AbstractResolver,
+        context: ssl.SSLContext,
     ) -> None:
         self._address = address
         self._credential = credential
         self._policy = policy
         self._resolver = resolver
-        self._context = transport.trust(policy.ca_file)
+        self._context = context
         self.url = URL(address.url(credential is not None))
         self._home = self.url.origin()
         self._was_away = False
@@ -137,7 +141,7 @@ class _Trip:
             self._fits(response.content_length or 0, limit)
             async for chunk in response.content.iter_chunked(transport.CHUNK):
                 self._fits(landing.bytes + len(chunk), limit)
-                landing.take(chunk)
+                await asyncio.to_thread(landing.take, chunk)
                 self._is_zip(landing, response)
                 self._is_fast(landing.bytes, clock() - began)
             if landing.bytes < len(_ZIP):

@@ -1,42 +1,46 @@
-"""Artifacts in a namespace: found again, kept, and removed when nothing names them.
+"""Artifacts in a namespace: found again, kept, replaced, and removed when nothing names them.
 
-An artifact is an immutable Secret that belongs to its ModelDeployment. Besides the labels it
-carries one annotation for each content key that gave these very bytes, with the time of it, so
-that what is asked for again is taken from here, and what is in use is known from what is not.
+An artifact is an immutable Secret that belongs to its ModelDeployment. Which bytes it must hold is
+known from where tenants cannot write (`source.anchors`); of the Secret itself only its type, its
+controlling owner, its immutability and its bytes count. Kubernetes lets nobody change the data or
+the type of an immutable Secret (1.35), so bytes that were compared once need no second look for as
+long as the Secret has the same uid.
 """
 
 import base64
+import binascii
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.conditions import timestamp
-from bastaix.api.v1alpha1 import ModelDeployment, Source
-from bastaix.reconcile.cluster import Refused
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.source import anchors
+from bastaix.source.anchors import Anchor
 from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Metadata, Secrets
 from bastaix.source.failure import SourceFailure
 
 TYPE: Final = f"{names.GROUP}/artifact"
-MOST_CONTENTS: Final = 100
-"""That are noted at one artifact: the API server takes 256 KiB of annotations."""
-_CONTENT: Final = f"{names.GROUP}/source-"
 COLLECT_SECONDS: Final = 300.0
 """Of one ModelDeployment, at most so often: nothing is hurt by an artifact that stays a while."""
+TAKEN_SECONDS: Final = 30.0
+"""Until another look at a name that somebody else's Secret has."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Held:
-    """An artifact as it was found, its bytes compared with its name."""
+    """An artifact as it was found, its bytes compared with its digest."""
 
     data: bytes
     digest: str
+    uid: str
+    """Of its Secret."""
 
 
 class Artifacts:
@@ -55,52 +59,78 @@ class Artifacts:
         self._clock = clock
         self._collected: dict[tuple[str, str], float] = {}
 
-    async def exists(self, md: ModelDeployment, digest: str) -> bool:
-        name = names.artifact_name(md.name, digest)
-        metadata = await self._secrets.metadata((md.namespace, name))
-        return metadata is not None and _ours(md, metadata)
+    async def uid(self, md: ModelDeployment, anchor: Anchor) -> str | None:
+        """Of the Secret that holds the artifact; None: there is none, or it holds something else.
+
+        Its bytes are read only if they are of a Secret that was not compared before.
+        """
+        name = (md.namespace, names.artifact_name(md.name, anchor.digest))
+        metadata = await self._secrets.metadata(name)
+        if metadata is None or not _is_owned(md, metadata):
+            return None
+        if metadata["uid"] == anchor.uid:
+            return anchor.uid
+        secret = await self._secrets.secret(name)
+        held = None if secret is None else genuine(md, anchor.digest, secret)
+        return None if held is None else held.uid
 
     async def take(self, md: ModelDeployment, content: str) -> Held | None:
-        """The artifact that this content gave before, to be kept from now on like a new one."""
-        for metadata in await self._secrets.artifacts((md.namespace, md.name)):
-            name, annotations = metadata["name"], metadata.get("annotations") or {}
-            if _annotation(content) not in annotations or not _ours(md, metadata):
-                continue
-            held = _held(await self._secrets.data((md.namespace, name)) or {})
-            if held is not None and names.artifact_name(md.name, held.digest) == name:
-                await self._note(md, content, metadata)
+        """The artifact that this content gave before, as the status or else a revision says.
+
+        SourceFailure when its name is taken by a Secret that is somebody else's.
+        """
+        known = anchors.anchors(md).get(content)
+        digests = [known.digest] if known else await self._named_by_revisions(md, content)
+        for digest in digests:
+            held = await self._inspect(md, digest)
+            if held is not None:
                 return held
         return None
 
-    async def keep(self, md: ModelDeployment, content: str, artifact: Artifact) -> None:
-        """Make it, unless it is there; SourceFailure when its name is taken."""
-        manifest = secret(md, content, artifact, self._now())
-        if await self._secrets.create(manifest):
-            return
-        name = (md.namespace, manifest["metadata"]["name"])
-        metadata, data = await self._secrets.metadata(name), await self._secrets.data(name)
-        if metadata is None or data is None:
-            raise SourceFailure(reasons.NOT_OWNED, f"Secret {name[1]} came and went", after=1.0)
-        if _is_former(md, metadata):
-            former = f"the {names.KIND} that had this name before"
-            raise SourceFailure(reasons.NOT_OWNED, f"Secret {name[1]} of {former} is to be removed")
-        if not _ours(md, metadata) or _held(data) != Held(artifact.data, artifact.digest):
-            raise SourceFailure(
-                reasons.NOT_OWNED, f"Secret {name[1]} exists and is not this artifact"
-            )
-        await self._note(md, content, metadata)
+    async def keep(self, md: ModelDeployment, artifact: Artifact) -> str:
+        """Make it, unless it is there; gives the uid of its Secret.
 
-    async def _note(self, md: ModelDeployment, content: str, metadata: Metadata) -> None:
-        """That this content gave it, and when; what is not noted is only fetched once more."""
-        older = _uses(metadata)
-        older.pop(_annotation(content), None)
-        surplus = sorted(older, key=lambda each: older[each])[: -(MOST_CONTENTS - 1)]
-        noted: dict[str, str | None] = dict.fromkeys(surplus)
-        noted[_annotation(content)] = _use(md.spec.source, self._now())
-        try:
-            await self._secrets.annotate((md.namespace, metadata["name"]), noted)
-        except Refused as refusal:
-            logger.warning("Secret %s/%s: %s", md.namespace, metadata["name"], refusal)
+        SourceFailure when its name is taken.
+        """
+        manifest = secret(md, artifact)
+        for _ in range(2):
+            uid = await self._secrets.create(manifest)
+            if uid is not None:
+                return uid
+            held = await self._inspect(md, artifact.digest)
+            if held is not None:
+                return held.uid
+        name = manifest["metadata"]["name"]
+        raise SourceFailure(reasons.NOT_OWNED, f"Secret {name} came and went", after=1.0)
+
+    async def _named_by_revisions(self, md: ModelDeployment, content: str) -> list[str]:
+        revisions = await self._secrets.revisions((md.namespace, md.name))
+        found = [anchors.revision_anchor(revision, md.uid) for revision in revisions]
+        return sorted({each.digest for each in found if each and each.content == content})
+
+    async def _inspect(self, md: ModelDeployment, digest: str) -> Held | None:
+        """What is kept under this artifact's name, if it is that; what pretends to be is removed.
+
+        SourceFailure when the Secret is not ours to remove.
+        """
+        name = names.artifact_name(md.name, digest)
+        found = await self._secrets.secret((md.namespace, name))
+        if found is None:
+            return None
+        held = genuine(md, digest, found)
+        if held is not None:
+            return held
+        _demand_ours(md, found)
+        other = _own_digest(found)
+        if other != digest and other in {anchor.digest for anchor in anchors.anchors(md).values()}:
+            raise SourceFailure(
+                reasons.NOT_OWNED,
+                f"Secret {name} holds the artifact {other}, which begins like {digest}: two"
+                " artifacts of one ModelDeployment cannot share a name; change a file of the code",
+            )
+        logger.warning("Secret %s/%s is not the artifact %s: removed", md.namespace, name, digest)
+        await self._secrets.delete(found["metadata"])
+        return None
 
     async def collect(self, md: ModelDeployment, digest: str | None) -> None:
         """Remove what neither the status, which has this digest, nor a revision names.
@@ -112,24 +142,33 @@ class Artifacts:
         if self._clock() - self._collected.get(owner, -COLLECT_SECONDS) < COLLECT_SECONDS:
             return
         self._collected[owner] = self._clock()
-        found = [each for each in await self._secrets.artifacts(owner) if _ours(md, each)]
+        listed = await self._secrets.artifacts(owner)
+        found = [metadata for metadata in listed if _is_owned(md, metadata)]
         current = names.artifact_label(digest) if digest else None
-        old = [each for each in found if self._is_old(each) and _label(each) != current]
+        asked = anchors.anchors(md).values()
+        old = [
+            metadata
+            for metadata in found
+            if _label(metadata) != current and self._is_old(metadata, asked)
+        ]
         if old:
             in_use = await self._secrets.in_use(owner)
             for metadata in old:
                 if _label(metadata) not in in_use:
                     await self._secrets.delete(metadata)
 
-    def _is_old(self, metadata: Metadata) -> bool:
-        last = max(_made(metadata), *_uses(metadata).values())
+    def _is_old(self, metadata: Metadata, asked: Collection[Anchor]) -> bool:
+        label = _label(metadata)
+        same = [each for each in asked if names.artifact_label(each.digest) == label]
+        times = [each.at for each in same if each.at]
+        last = max((datetime.fromisoformat(metadata["creationTimestamp"]), *times))
         return self._now() - last >= self._keep
 
     def forget(self, owner: tuple[str, str]) -> None:
         self._collected.pop(owner, None)
 
 
-def secret(md: ModelDeployment, content: str, artifact: Artifact, now: datetime) -> dict[str, Any]:
+def secret(md: ModelDeployment, artifact: Artifact) -> dict[str, Any]:
     """The Secret of an artifact."""
     return {
         "apiVersion": "v1",
@@ -142,7 +181,6 @@ def secret(md: ModelDeployment, content: str, artifact: Artifact, now: datetime)
                 names.MANAGED_BY_LABEL: names.MANAGED_BY,
                 names.ARTIFACT_LABEL: names.artifact_label(artifact.digest),
             },
-            "annotations": {_annotation(content): _use(md.spec.source, now)},
             "ownerReferences": [
                 {
                     "apiVersion": names.API_VERSION,
@@ -159,53 +197,60 @@ def secret(md: ModelDeployment, content: str, artifact: Artifact, now: datetime)
     }
 
 
-def _annotation(content: str) -> str:
-    return f"{_CONTENT}{content}"
+def genuine(md: ModelDeployment, digest: str, found: Mapping[str, Any]) -> Held | None:
+    """The artifact of this digest, if the Secret is that in all that counts."""
+    metadata = found["metadata"]
+    if found.get("type") != TYPE or found.get("immutable") is not True:
+        return None
+    if not _is_owned(md, metadata) or _own_digest(found) != digest:
+        return None
+    return Held(_content(found) or b"", digest, str(metadata["uid"]))
+
+
+def _own_digest(found: Mapping[str, Any]) -> str | None:
+    """Of the one file that it holds, if that is what it is called."""
+    content = _content(found)
+    if content is None:
+        return None
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return digest if names.artifact_file(digest) in found["data"] else None
+
+
+def _content(found: Mapping[str, Any]) -> bytes | None:
+    data = found.get("data") or {}
+    if len(data) != 1:
+        return None
+    (text,) = data.values()
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+
+
+def _demand_ours(md: ModelDeployment, found: Mapping[str, Any]) -> None:
+    """SourceFailure: somebody else made it, so nobody but he may remove it."""
+    metadata = found["metadata"]
+    if found.get("type") == TYPE and _is_owned(md, metadata):
+        return
+    name = metadata["name"]
+    if _is_former(md, metadata):
+        former = f"the {names.KIND} that had this name before"
+        raise SourceFailure(
+            reasons.NOT_OWNED, f"Secret {name} of {former} is to be removed", after=5.0
+        )
+    raise SourceFailure(
+        reasons.NOT_OWNED,
+        f"Secret {name} exists and is not this artifact: kubectl delete secret {name}"
+        f" --namespace {md.namespace}",
+        after=TAKEN_SECONDS,
+    )
 
 
 def _label(metadata: Metadata) -> str:
     return str(metadata["labels"][names.ARTIFACT_LABEL])
 
 
-def _use(source: Source, now: datetime) -> str:
-    """What was pinned, for people, and when it was asked for."""
-    pinned = source.commit or (source.archive.sha256 if source.archive else "")
-    return f"{pinned} {timestamp(now)}"
-
-
-def _uses(metadata: Metadata) -> dict[str, datetime]:
-    """When each content was asked for last; of what somebody has edited, when it was made."""
-    noted: Mapping[str, str] = metadata.get("annotations") or {}
-    made = _made(metadata)
-    return {
-        name: _time(text.rpartition(" ")[2]) or made
-        for name, text in noted.items()
-        if name.startswith(_CONTENT)
-    }
-
-
-def _made(metadata: Metadata) -> datetime:
-    return datetime.fromisoformat(metadata["creationTimestamp"])
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else None
-
-
-def _held(data: Mapping[str, bytes]) -> Held | None:
-    """The one file of an artifact, if it is what it is called."""
-    if len(data) != 1:
-        return None
-    ((file, content),) = data.items()
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return Held(content, digest) if file == names.artifact_file(digest) else None
-
-
-def _ours(md: ModelDeployment, metadata: Metadata) -> bool:
+def _is_owned(md: ModelDeployment, metadata: Metadata) -> bool:
     return _controller(metadata).get("uid") == md.uid
 
 
@@ -213,9 +258,9 @@ def _is_former(md: ModelDeployment, metadata: Metadata) -> bool:
     """Of a ModelDeployment of this name that is no more: what it owned goes soon."""
     owner = _controller(metadata)
     named = owner.get("kind") == names.KIND and owner.get("name") == md.name
-    return named and not _ours(md, metadata)
+    return named and not _is_owned(md, metadata)
 
 
 def _controller(metadata: Metadata) -> Mapping[str, Any]:
     owners = metadata.get("ownerReferences") or ()
-    return next((each for each in owners if each.get("controller")), {})
+    return next((owner for owner in owners if owner.get("controller")), {})

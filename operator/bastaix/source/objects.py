@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 from yarl import URL
 
@@ -35,9 +34,6 @@ logger = logging.getLogger(__name__)
 _ADDRESS: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])/([^?#]+)")
 _REGION: Final = re.compile(r"s3[.-](?:dualstack\.)?([a-z]+-[a-z0-9-]+-[0-9])\.amazonaws\.com")
 _CHILD: Final = (sys.executable, "-I", "-m", "bastaix.source.object_child")
-_AT_ONCE: Final = 2
-"""Each takes some 60 MiB, which the chart's limit has room for."""
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 # Nothing but what is asked for: no credentials, endpoints or proxies of the machine.
 _ENVIRONMENT: Final = {
     "AWS_CONFIG_FILE": "/dev/null",
@@ -138,17 +134,12 @@ def _system_file() -> str | None:
 
 
 async def _asked(request: Mapping[str, Any], url: str) -> bytes:
-    """The line that the process says. Time is counted from here, so waiting for a turn is in it."""
-    loop, seconds = asyncio.get_running_loop(), request["seconds"]
-    turns = _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE))
-    begun = False
+    """The line that the process says."""
+    seconds = request["seconds"]
     try:
-        async with asyncio.timeout(seconds), turns:
-            begun = True
+        async with asyncio.timeout(seconds):
             return await _told(request)
     except TimeoutError as error:
-        if not begun:
-            raise interrupted(f"{url}: others were fetched for {seconds:.0f} s") from error
         raise SourceFailure(
             reasons.SOURCE_UNREACHABLE,
             f"{url}: {request['host']} was not done within {seconds:.0f} s",

@@ -4,6 +4,7 @@ Here is the order alone; each step says for itself why it cannot go on.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bastaix.source.fetch import Fetched, fetch
 from bastaix.source.hosts import Address
 from bastaix.source.policy import Policy
 from bastaix.source.sandbox import Sandbox
+from bastaix.source.transport import Trust
 
 
 async def verified(
@@ -27,16 +29,22 @@ async def verified(
     sandbox: Sandbox,
     *,
     arrived: Callable[[int], None] | None = None,
+    trust: Trust | None = None,
+    fetching: AbstractAsyncContextManager[None] | None = None,
+    opening: AbstractAsyncContextManager[None] | None = None,
 ) -> Artifact:
     """The artifact of a source with code to fetch; `folder` is private, and empty at the end.
 
-    `arrived` is told the bytes of the archive as it came.
+    `arrived` is told the bytes of the archive as it came; it is fetched within `fetching`, and
+    opened within `opening`.
     """
-    archive = await fetched(spec.source, secret, policy, folder)
+    async with fetching or nullcontext():
+        archive = await fetched(spec.source, secret, policy, folder, trust)
     try:
         if arrived is not None:
             arrived(archive.stat().st_size)
-        return await opened(archive, spec, sandbox)
+        async with opening or nullcontext():
+            return await opened(archive, spec, sandbox)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -57,18 +65,24 @@ async def opened(
         raise
 
 
-async def fetched(source: Source, secret: Secret | None, policy: Policy, folder: Path) -> Path:
+async def fetched(
+    source: Source,
+    secret: Secret | None,
+    policy: Policy,
+    folder: Path,
+    trust: Trust | None = None,
+) -> Path:
     """The archive as it came, in a file in the folder."""
     into = folder / "archive.zip"
     if source.git is not None:
-        return (await _fetch(hosts.address(source.git), secret, into, policy)).path
+        return (await _fetch(hosts.address(source.git), secret, into, policy, trust)).path
     if source.archive is None:
         raise ValueError("a source in the image has nothing to fetch")
     archive = source.archive
     if objects.are_meant(archive.url):
         found = await objects.fetch(archive, secret, into, policy)
     else:
-        found = await _fetch(hosts.archive_address(archive), secret, into, policy)
+        found = await _fetch(hosts.archive_address(archive), secret, into, policy, trust)
     _compare(archive, found)
     return found.path
 
@@ -91,9 +105,11 @@ def checks(spec: Spec) -> Checks:
     )
 
 
-async def _fetch(address: Address, secret: Secret | None, into: Path, policy: Policy) -> Fetched:
+async def _fetch(
+    address: Address, secret: Secret | None, into: Path, policy: Policy, trust: Trust | None
+) -> Fetched:
     given = None if secret is None else credential.read(secret, address.secret_host)
-    return await fetch(address, given, into, policy)
+    return await fetch(address, given, into, policy, trust=trust)
 
 
 def _compare(archive: Archive, found: Fetched) -> None:

@@ -18,6 +18,13 @@ LAST_SECONDS: Final = 600.0
 LONGEST_WISH: Final = 3600.0
 """No host is obeyed for longer."""
 JITTER: Final = 0.2
+FIRST_POLL, LAST_POLL = 5.0, 60.0
+"""Seconds between two looks at a Secret whose change would bring a try: who has just seen that it
+is wrong puts it right within minutes."""
+POLL_PART: Final = 1 / 6
+"""Of the time since it failed first."""
+POLLS_OF_NAMESPACE, POLLS_OF_ALL = 2.0, 20.0
+"""Looks a second at most, however many sources have failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,8 @@ class Failed:
     case: Hashable
     """All that the verdict depends on and that can be seen: another case is tried at once."""
     finding: Finding
+    since: float
+    """When the case failed first."""
     due: float
     count: int
 
@@ -45,10 +54,14 @@ class Retries:
 
     def remember(self, name: Name, case: Hashable, failure: SourceFailure) -> Failed:
         before = self._by_name.get(name)
-        count = before.count + 1 if before is not None and before.case == case else 1
-        due = self._clock() + self._delay(failure, count)
-        self._by_name[name] = Failed(case=case, finding=failure.finding, due=due, count=count)
-        return self._by_name[name]
+        is_same = before is not None and before.case == case
+        now = self._clock()
+        count = before.count + 1 if before is not None and is_same else 1
+        since = before.since if before is not None and is_same else now
+        due = now + self._delay(failure, count)
+        failed = Failed(case=case, finding=failure.finding, since=since, due=due, count=count)
+        self._by_name[name] = failed
+        return failed
 
     def pause(self, asker: Hashable, failure: SourceFailure) -> None:
         """A host's wish holds for all that this asker may want of it, whatever changes there."""
@@ -66,6 +79,13 @@ class Retries:
     def left(self, failed: Failed) -> float | None:
         """The seconds until the next try; None when only a change can bring one."""
         return None if failed.due == inf else max(0.0, failed.due - self._clock())
+
+    def poll(self, name: Name, failed: Failed) -> float:
+        """The seconds until its Secret is looked at again."""
+        waited = (self._clock() - failed.since) * POLL_PART
+        neighbours = sum(other[0] == name[0] for other in self._by_name)
+        crowd = max(neighbours / POLLS_OF_NAMESPACE, len(self._by_name) / POLLS_OF_ALL)
+        return max(min(max(waited, FIRST_POLL), LAST_POLL), crowd)
 
     def _delay(self, failure: SourceFailure, count: int) -> float:
         if failure.reason.heals == "never":

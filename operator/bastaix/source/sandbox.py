@@ -27,7 +27,7 @@ from bastaix.source.mishaps import FROM_OUTSIDE, TOO_MUCH, interrupted, own_erro
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 2
+_AT_ONCE: Final = 3
 _LONGEST_ANSWER: Final = 256 * 1024 + MAX_ARTIFACT_BYTES
 _CHUNK: Final = 64 * 1024
 _SERVER: Final = (sys.executable, "-I", "-m", "bastaix.source.unpack_server")
@@ -40,7 +40,7 @@ class Limits:
     """What opening one archive may cost."""
 
     memory: int = 256 * 1024 * 1024
-    """Twice what the longest list of entries takes; two of it fit into the chart's limit."""
+    """Twice what the longest list of entries takes; three of it fit into the chart's limit."""
     cpu_seconds: int = 20
     seconds: int = 60
 

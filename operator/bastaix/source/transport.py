@@ -23,12 +23,23 @@ from bastaix.source.policy import Policy
 CHUNK: Final = 256 * 1024
 
 
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's authorities, and the policy's own besides."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
+class Trust:
+    """The system's authorities, and the policy's own besides; read again when its file changes."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._ca_file = ca_file
+        self._seen: float | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Takes some 20 ms when it is made, which is once."""
+        changed = self._ca_file.stat().st_mtime if self._ca_file is not None else None
+        if self._context is None or changed != self._seen:
+            context = ssl.create_default_context()
+            if self._ca_file is not None:
+                context.load_verify_locations(cafile=self._ca_file)
+            self._context, self._seen = context, changed
+        return self._context
 
 
 class PublicResolver(AbstractResolver):

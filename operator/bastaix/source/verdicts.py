@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from bastaix.api import reasons
+from bastaix.api import names, reasons
 from bastaix.api.conditions import SOURCE_VERIFIED, find_condition, set_condition
 from bastaix.api.reasons import Finding, Reason
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.source import anchors
+from bastaix.source.anchors import Anchor
 from bastaix.source.artifact import Artifact
 
 LONGEST_MESSAGE: Final = 2000
@@ -19,7 +21,10 @@ LONGEST_MESSAGE: Final = 2000
 Status = dict[str, Any]
 
 
-def verified(md: ModelDeployment, key: str, artifact: Artifact, now: datetime) -> Status:
+def verified(
+    md: ModelDeployment, key: str, artifact: Artifact, anchor: Anchor, now: datetime
+) -> Status:
+    """`anchor` is that of the artifact."""
     count = len(artifact.data)
     found = f"{artifact.files} files, {count} bytes, {artifact.digest}"
     source = {
@@ -28,6 +33,7 @@ def verified(md: ModelDeployment, key: str, artifact: Artifact, now: datetime) -
         "bytes": count,
         "files": artifact.files,
         "verified": key,
+        "artifacts": anchors.artifacts(md, anchor),
     }
     return {
         "source": {name: value for name, value in source.items() if value is not None},
@@ -46,6 +52,13 @@ def failed(md: ModelDeployment, finding: Finding, now: datetime) -> Status:
     }
 
 
+def lost(md: ModelDeployment, anchor: Anchor, now: datetime) -> Status:
+    """What was verified is not there any more, or is something else."""
+    name = names.artifact_name(md.name, anchor.digest)
+    message = f"Secret {name} does not hold the verified code any more; it is made again."
+    return {**_last_source(md), **_said(md, "Unknown", reasons.FETCHING_SOURCE, message, now)}
+
+
 def fetching(md: ModelDeployment, now: datetime, message: str) -> Status | None:
     """None: what stands there is about this generation, and says more."""
     before, reason = _condition(md), reasons.FETCHING_SOURCE
@@ -55,10 +68,10 @@ def fetching(md: ModelDeployment, now: datetime, message: str) -> Status | None:
     return {**_last_source(md), **_said(md, "Unknown", reason, message, now)}
 
 
-def still_verified(md: ModelDeployment, now: datetime) -> Status:
+def still_verified(md: ModelDeployment, anchor: Anchor, now: datetime) -> Status:
     """As it stands, said of the generation that there is now."""
     return {
-        **_last_source(md),
+        "source": {**last_source(md), "artifacts": anchors.artifacts(md, anchor)},
         **_said(md, "True", reasons.VERIFIED, str(_condition(md).get("message", "")), now),
     }
 
@@ -71,11 +84,18 @@ def is_verified(md: ModelDeployment, key: str) -> bool:
 
 def says(md: ModelDeployment, wanted: Status) -> bool:
     """Whether the status has it already."""
-    return {**_last_source(md), "conditions": [_condition(md)]} == wanted
+    return _in_order({**_last_source(md), "conditions": [_condition(md)]}) == _in_order(wanted)
 
 
 def last_source(md: ModelDeployment) -> Mapping[str, Any]:
     return md.status.get("source") or {}
+
+
+def _in_order(status: Status) -> Status:
+    source = status.get("source") or {}
+    if "artifacts" not in source:
+        return status
+    return {**status, "source": {**source, "artifacts": anchors.in_order(source["artifacts"])}}
 
 
 def _last_source(md: ModelDeployment) -> Status:

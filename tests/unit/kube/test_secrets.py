@@ -75,23 +75,15 @@ async def test_artifacts_and_revisions_are_listed_by_label_and_without_contents(
 async def test_what_exists_already_is_not_created_and_that_is_no_error() -> None:
     counted: list[tuple[str, str]] = []
     exists = Server(Refused(409, "AlreadyExists", "it exists"))
-    assert await secrets(exists, counted).create(MANIFEST) is False
-    assert await secrets(Server({}), counted).create(MANIFEST) is True
+    assert await secrets(exists, counted).create(MANIFEST) is None
+    made = Server({"metadata": {"uid": "u1"}})
+    assert await secrets(made, counted).create(MANIFEST) == "u1"
     assert counted == [("Secret", "create")] * 2
 
 
 async def test_another_conflict_is_one() -> None:
     with pytest.raises(Refused, match="409"):
         await secrets(Server(Refused(409, "Conflict", "later"))).create(MANIFEST)
-
-
-async def test_an_annotation_is_merged_into_the_metadata_alone() -> None:
-    server = Server({})
-    await secrets(server).annotate(NAME, {"a": "b"})
-    ((method, _, body, options),) = server.requests
-    assert (method, body) == ("PATCH", {"metadata": {"annotations": {"a": "b"}}})
-    assert options["content_type"] == "application/merge-patch+json"
-    assert "as=PartialObjectMetadata;" in options["accept"]
 
 
 async def test_only_this_very_secret_is_deleted_and_one_that_is_gone_is_no_error() -> None:

@@ -23,6 +23,10 @@ CODE, OTHER_CODE = b"a normalised zip", b"another normalised zip"
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+class Killed(BaseException):
+    """What no handler catches."""
+
+
 def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
@@ -44,12 +48,28 @@ class Ticks:
 
 
 @dataclass
+class Mortality:
+    """The controller dies right after so many more writes."""
+
+    left: int | None = None
+
+    def count(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left <= 0:
+            self.left = None
+            raise Killed
+
+
+@dataclass
 class FakeCluster:
     """`source.cluster.Cluster` with one ModelDeployment."""
 
     writes: list[str] = field(default_factory=list)
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
+    mortality: Mortality = field(default_factory=Mortality)
     _body: Body | None = None
 
     @property
@@ -78,6 +98,7 @@ class FakeCluster:
         assert set(manifest["status"]) <= {"source", "conditions"}
         self.body["status"] = copy.deepcopy(dict(manifest["status"]))
         self.written.set()
+        self.mortality.count()
 
 
 @dataclass
@@ -95,8 +116,11 @@ class FakeSecrets:
     """What it is answered with to look at a credential or an artifact."""
     unlisted: Refused | None = None
     """What it is answered with to list artifacts."""
-    unmarked: Refused | None = None
-    """What it is answered with to annotate one."""
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    """The ControllerRevisions there are."""
+    reads: list[str] = field(default_factory=list)
+    """Artifacts that were read whole."""
+    mortality: Mortality = field(default_factory=Mortality)
     _version: int = 0
 
     def put(
@@ -125,6 +149,15 @@ class FakeSecrets:
         self._demand_allowed()
         return self.data_of(name[1]) if name in self.manifests else None
 
+    async def secret(self, name: Name) -> Body | None:
+        self.reads.append(name[1])
+        self._demand_allowed()
+        return copy.deepcopy(self.manifests.get(name))
+
+    async def revisions(self, owner: Name) -> list[Body]:
+        self.asked.append("revisions")
+        return copy.deepcopy(self.kept)
+
     async def artifacts(self, owner: Name) -> list[Mapping[str, Any]]:
         if self.unlisted is not None:
             raise self.unlisted
@@ -139,42 +172,43 @@ class FakeSecrets:
     async def in_use(self, owner: Name) -> frozenset[str]:
         return frozenset(self.used)
 
-    async def create(self, manifest: Mapping[str, Any]) -> bool:
+    async def create(self, manifest: Mapping[str, Any]) -> str | None:
         if self.refusal is not None:
             raise self.refusal
         metadata = manifest["metadata"]
         if (metadata["namespace"], metadata["name"]) in self.manifests:
-            return False
+            return None
         self.writes.append("create")
-        self._store(manifest)
-        return True
-
-    async def annotate(self, name: Name, annotations: Mapping[str, str | None]) -> None:
-        """As with a merge patch."""
-        if self.unmarked is not None:
-            raise self.unmarked
-        self.writes.append("annotate")
-        manifest = self.manifests[name]
-        merged = {**manifest["metadata"].get("annotations", {}), **annotations}
-        manifest["metadata"]["annotations"] = {
-            key: value for key, value in merged.items() if value is not None
-        }
-        self._store(manifest)
+        uid = self._store(manifest)
+        self.mortality.count()
+        return uid
 
     async def delete(self, metadata: Mapping[str, Any]) -> None:
         self.writes.append("delete")
-        del self.manifests[metadata["namespace"], metadata["name"]]
+        name = metadata["namespace"], metadata["name"]
+        if self.manifests[name]["metadata"]["uid"] == metadata["uid"]:
+            del self.manifests[name]
+        self.mortality.count()
 
     def _demand_allowed(self) -> None:
         if self.forbidden is not None:
             raise self.forbidden
 
-    def _store(self, manifest: Mapping[str, Any]) -> None:
+    def replace(self, name: str, **changes: Any) -> None:
+        """Somebody deletes it and makes another of its name, with these fields changed."""
+        manifest = self.manifests.pop((NAME[0], name))
+        for field_of_server in ("uid", "resourceVersion", "creationTimestamp"):
+            del manifest["metadata"][field_of_server]
+        self._store({**manifest, **changes})
+
+    def _store(self, manifest: Mapping[str, Any]) -> str:
         self._version += 1
         new = copy.deepcopy(dict(manifest))
         new["metadata"]["resourceVersion"] = str(self._version)
+        new["metadata"].setdefault("uid", f"secret-{self._version}")
         new["metadata"].setdefault("creationTimestamp", self.ticks.now().isoformat())
         self.manifests[new["metadata"]["namespace"], new["metadata"]["name"]] = new
+        return str(new["metadata"]["uid"])
 
 
 @dataclass
@@ -195,7 +229,7 @@ class FakeCode:
     checked: Spec | None = None
 
     async def verified(
-        self, spec: Spec, credential: Mapping[str, bytes] | None, folder: Path
+        self, spec: Spec, credential: Mapping[str, bytes] | None, folder: Path, name: Name
     ) -> Artifact:
         self.fetches += 1
         self.credential = credential
@@ -207,7 +241,7 @@ class FakeCode:
             raise
         return self._made(self.artifact)
 
-    async def recheck(self, data: bytes, spec: Spec) -> Artifact:
+    async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:
         self.rechecks += 1
         self.checked = spec
         if self.misfit is not None:

@@ -3,8 +3,6 @@
 import asyncio
 import errno
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import pytest
 
@@ -12,81 +10,16 @@ from bastaix.api import names, reasons
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.reconcile.cluster import Refused
-from bastaix.source.controller import Controller
+from bastaix.reconcile.index import Name
 from bastaix.source.failure import SourceFailure
-from bastaix.source.retries import Retries
-from bastaix.source.turns import Turns
 from tests.unit.bodies import body, with_field
-from tests.unit.source.controller_fakes import (
-    CODE,
-    NAME,
-    OTHER_CODE,
-    FakeCluster,
-    FakeCode,
-    FakeSecrets,
-    Ticks,
-    Verdicts,
-    digest_of,
-)
+from tests.unit.source.controller_fakes import CODE, NAME, OTHER_CODE, digest_of
+from tests.unit.source.story import Story
 
 TOKEN = b"canary-in-the-mine"
 WITH_SECRET = with_field(body(), "spec.source.git.secretRef", {"name": "git-token"})
 CREDENTIAL = {"hosts": b"github.com", "token": TOKEN}
 OTHER_COMMIT = "b" * 40
-
-
-class Story:
-    """The controller with everything around it."""
-
-    def __init__(self, tmp_path: Path, given: dict[str, Any] | None = None) -> None:
-        self.ticks = Ticks()
-        self.cluster = FakeCluster()
-        self.secrets = FakeSecrets(self.ticks)
-        self.code = FakeCode()
-        self.verdicts = Verdicts()
-        self.work = tmp_path
-        self.cluster.put(given or body())
-        self.start()
-
-    def start(self) -> None:
-        """Another process, that remembers nothing."""
-        self.turns = Turns(at_once=4, of_namespace=2)
-        retries = Retries(self.ticks.clock, Random(1))
-        self.controller = Controller(
-            self.cluster,
-            self.secrets,
-            self.code,
-            self.verdicts,
-            retries,
-            self.turns,
-            work=self.work,
-            keep_seconds=600,
-            now=self.ticks.now,
-            progress_seconds=0.1,
-            clock=self.ticks.clock,
-        )
-
-    async def look(self) -> float | None:
-        return await self.controller.reconcile(NAME)
-
-    def change(self, field: str, value: Any) -> None:
-        """The user changes a field of the spec."""
-        now = with_field(self.cluster.body, f"spec.{field}", value)
-        self.cluster.put(with_field(now, "metadata.generation", now["metadata"]["generation"] + 1))
-
-    @property
-    def condition(self) -> dict[str, Any]:
-        (found,) = self.cluster.status["conditions"]
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def verdict(self) -> tuple[str, str]:
-        return self.condition["status"], self.condition["reason"]
-
-    def artifact(self, code: bytes = CODE) -> dict[str, Any] | None:
-        name = names.artifact_name(NAME[1], digest_of(code))
-        return self.secrets.manifests.get((NAME[0], name))
 
 
 @pytest.fixture
@@ -112,6 +45,14 @@ async def test_what_is_verified_is_kept_and_said(story: Story) -> None:
         "bytes": len(CODE),
         "files": 2,
         "verified": verification_key(md.spec),
+        "artifacts": [
+            {
+                "content": content_key(md.spec.source),
+                "digest": digest_of(CODE),
+                "uid": "secret-1",
+                "at": "2026-01-01T12:00:00Z",
+            }
+        ],
     }
     assert story.verdicts.reasons == ["Verified"]
     assert len(story.verdicts.seconds) == 1
@@ -130,10 +71,6 @@ async def test_the_artifact_is_immutable_labelled_and_belongs_to_the_modeldeploy
     assert (owner["kind"], owner["uid"], owner["controller"]) == ("ModelDeployment", "uid-1", True)
     assert metadata["labels"][names.NAME_LABEL] == "smollm2"
     assert metadata["labels"][names.ARTIFACT_LABEL] == digest_of(CODE)[7:15]
-    md = ModelDeployment.from_body(story.cluster.body)
-    key = content_key(md.spec.source)
-    noted = f"{md.spec.source.commit} 2026-01-01T12:00:00Z"
-    assert metadata["annotations"] == {f"serving.bastaix.dev/source-{key}": noted}
     assert list(manifest["data"]) == [f"{digest_of(CODE)[7:]}.zip"]
 
 
@@ -228,43 +165,19 @@ async def test_another_commit_with_the_same_content_shares_the_artifact(story: S
     await story.look()
     manifest = story.artifact()
     assert manifest is not None
-    assert len(manifest["metadata"]["annotations"]) == 2
+    noted = story.cluster.status["source"]["artifacts"]
+    assert [each["digest"] for each in noted] == [digest_of(CODE)] * 2
     assert story.verdict == ("True", "Verified")
     assert story.cluster.status["source"]["commit"] == OTHER_COMMIT
 
 
-async def test_of_all_that_gave_an_artifact_the_latest_are_noted(story: Story) -> None:
-    """The API server takes no more than 256 KiB of annotations."""
-    for number in range(120):
+async def test_of_all_that_gave_an_artifact_the_latest_twelve_are_noted(story: Story) -> None:
+    for number in range(20):
         story.ticks.forward(1)
         story.change("source.git.commit", f"{number:040x}")
         await story.look()
-    manifest = story.artifact()
-    assert manifest is not None
-    noted = {text.partition(" ")[0] for text in manifest["metadata"]["annotations"].values()}
-    assert noted == {f"{number:040x}" for number in range(20, 120)}
-
-
-async def test_annotations_of_others_stay_as_they_are(story: Story) -> None:
-    await story.look()
-    manifest = story.artifact()
-    assert manifest is not None
-    manifest["metadata"]["annotations"]["theirs"] = "1"
-    for number in range(120):
-        story.change("source.git.commit", f"{number:040x}")
-        await story.look()
-    manifest = story.artifact()
-    assert manifest is not None
-    assert manifest["metadata"]["annotations"]["theirs"] == "1"
-
-
-async def test_code_is_verified_though_its_artifact_cannot_be_annotated(story: Story) -> None:
-    await story.look()
-    story.secrets.unmarked = Refused(422, "Invalid", "metadata.annotations: Too long")
-    story.change("source.git.commit", OTHER_COMMIT)
-    await story.look()
-    assert story.verdict == ("True", "Verified")
-    assert story.cluster.status["source"]["commit"] == OTHER_COMMIT
+    noted = story.cluster.status["source"]["artifacts"]
+    assert {each["at"][-3:-1] for each in noted} == {f"{second:02}" for second in range(9, 21)}
 
 
 async def test_an_artifact_whose_bytes_are_not_its_name_is_not_believed(story: Story) -> None:
@@ -272,11 +185,12 @@ async def test_an_artifact_whose_bytes_are_not_its_name_is_not_believed(story: S
     manifest = story.artifact()
     assert manifest is not None
     (file,) = manifest["data"]
-    manifest["data"][file] = "Zm9yZ2Vk"
+    story.secrets.replace(manifest["metadata"]["name"], data={file: "Zm9yZ2Vk"})
     story.change("app.importPath", "other:build")
     await story.look()
     assert (story.code.fetches, story.code.rechecks) == (2, 0)
-    assert story.verdict == ("False", "NotOwned")
+    assert story.verdict == ("True", "Verified")
+    assert story.secrets.data_of(manifest["metadata"]["name"]) == {file: CODE}
 
 
 async def test_an_artifact_that_was_packed_otherwise_is_fetched_anew(story: Story) -> None:
@@ -386,21 +300,6 @@ async def test_an_artifact_that_is_asked_for_again_is_young_again(story: Story) 
     await story.look()
     assert story.artifact(CODE) is not None, "the operator may be about to use it"
     story.ticks.forward(301)
-    await story.look()
-    assert story.artifact(CODE) is None
-
-
-async def test_what_somebody_wrote_into_an_annotation_is_no_bug(story: Story) -> None:
-    await story.look()
-    manifest = story.artifact()
-    assert manifest is not None
-    annotations = manifest["metadata"]["annotations"]
-    for number, text in enumerate(["", "x", "x 2026-01-01", "x 99999"]):
-        annotations[f"serving.bastaix.dev/source-{number}"] = text
-    story.code.artifact = OTHER_CODE
-    story.change("source.git.commit", OTHER_COMMIT)
-    await story.look()
-    story.ticks.forward(601)
     await story.look()
     assert story.artifact(CODE) is None
 
@@ -647,6 +546,10 @@ async def test_repairing_the_secret_brings_the_next_try_long_before_it_is_due(
     story.code.failure = fails(reasons.SOURCE_UNAUTHORIZED, after=3000)
     assert await story.look() == 5
     assert await story.look() == 5
+    story.ticks.forward(120)
+    assert await story.look() == 20
+    story.ticks.forward(1200)
+    assert await story.look() == 60
     assert story.code.fetches == 1
     story.code.failure = None
     story.secrets.put("git-token", CREDENTIAL)
@@ -675,39 +578,69 @@ async def test_what_takes_long_is_told_of(story: Story) -> None:
     assert story.cluster.writes == ["status", "status"]
 
 
-async def test_when_its_namespace_has_no_turn_left_it_comes_again_and_says_so(
-    story: Story,
-) -> None:
-    with story.turns.taken(NAME[0]), story.turns.taken(NAME[0]):
-        after = await asyncio.wait_for(story.look(), 10)
-        assert after == pytest.approx(2)
+def occupy(story: Story, *namespaces: str) -> list[Name]:
+    """Others have these turns."""
+    names = [(namespace, f"other-{number}") for number, namespace in enumerate(namespaces)]
+    assert all(story.turns.take(name, lambda: None) for name in names)
+    return names
+
+
+async def test_without_a_turn_it_waits_to_be_woken_and_says_so_once(story: Story) -> None:
+    first, _ = occupy(story, NAME[0], NAME[0])
+    for _ in range(2):
+        assert await asyncio.wait_for(story.look(), 10) is None
         assert story.verdict == ("Unknown", "FetchingSource")
-        assert f"other sources of namespace {NAME[0]}" in story.condition["message"]
-        assert story.code.fetches == 0
-        await story.look()
-        assert story.cluster.writes == ["status"], "the same is said once"
+        assert "waits for its turn" in story.condition["message"]
+    assert story.cluster.writes == ["status"], "the same is said once"
+    assert (story.code.fetches, story.secrets.asked, story.woken) == (0, [], [])
+    story.turns.release(first)
+    assert story.woken == [NAME]
     await story.look()
     assert story.verdict == ("True", "Verified")
 
 
-async def test_other_namespaces_have_turns_of_their_own_as_long_as_there_are_any(
+async def test_a_check_of_what_is_held_takes_a_turn_too(story: Story) -> None:
+    await story.look()
+    first, _ = occupy(story, NAME[0], NAME[0])
+    story.change("app.importPath", "other:build")
+    story.secrets.reads.clear()
+    await story.look()
+    assert "waits for its turn" in story.condition["message"]
+    assert (story.code.rechecks, story.secrets.reads) == (0, [])
+    story.turns.release(first)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_who_waits_no_more_leaves_the_line(story: Story) -> None:
+    first, _ = occupy(story, NAME[0], NAME[0])
+    await story.look()
+    story.change("source", {"image": {}})
+    await story.look()
+    story.turns.release(first)
+    assert story.woken == []
+    assert story.turns.take((NAME[0], "another"), lambda: None), "it holds none either"
+
+
+async def test_a_turn_that_was_long_goes_to_who_has_had_less_and_it_comes_again(
     story: Story,
 ) -> None:
-    with story.turns.taken("other"), story.turns.taken("other"):
-        await story.look()
-        assert story.verdict == ("True", "Verified")
-        story.change("source.git.commit", OTHER_COMMIT)
-        with story.turns.taken("third"), story.turns.taken("fourth"):
-            assert await story.look() == pytest.approx(2)
-            assert "other sources are being fetched" in story.condition["message"]
-
-
-async def test_what_is_held_needs_no_turn(story: Story) -> None:
+    story.code.gate = asyncio.Event()
+    looking = asyncio.create_task(story.look())
+    await story.code.begun.wait()
+    second, *_ = occupy(story, "b", "c", "d")
+    other, woken = ("quick", "one"), asyncio.Event()
+    assert not story.turns.take(other, woken.set)
+    story.ticks.forward(61)
+    assert await asyncio.wait_for(looking, 10) is None
+    assert woken.is_set()
+    assert story.code.cancelled
+    assert "waits for its turn" in story.condition["message"]
+    story.code.gate.set()
+    story.turns.release(second)
+    assert story.woken == [NAME]
     await story.look()
-    with story.turns.taken(NAME[0]), story.turns.taken(NAME[0]):
-        story.change("app.importPath", "other:build")
-        await story.look()
-        assert story.verdict == ("True", "Verified")
+    assert story.verdict == ("True", "Verified")
 
 
 async def test_a_turn_is_given_back_however_it_ended(story: Story) -> None:

@@ -17,13 +17,17 @@ import pytest
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Reason
-from bastaix.api.v1alpha1 import Archive
+from bastaix.api.v1alpha1 import Archive, ModelDeployment
 from bastaix.source import objects
 from bastaix.source.failure import SourceFailure
 from bastaix.source.policy import Policy
+from bastaix.source.sandbox import Sandbox
+from bastaix.source_app import Pipeline
+from tests.unit.bodies import body, with_field
 from tests.unit.source.fetching import saying
 
 CHILD = (sys.executable, "-I", "-m", "bastaix.source.object_child")
+URL = "s3://bucket/key.zip"
 SECRET = {"hosts": b"s3.corp", "accessKeyId": b"canary", "secretAccessKey": b"canary"}
 
 
@@ -126,20 +130,16 @@ async def test_an_error_of_ours_is_told_and_tried_again(tmp_path: Path) -> None:
     assert message.startswith("s3://bucket/key.zip: ")
 
 
-async def test_waiting_for_a_turn_is_part_of_the_time(tmp_path: Path) -> None:
+async def test_nobody_waits_for_others_for_longer_than_an_object_may_take(tmp_path: Path) -> None:
+    given = with_field(body(), "spec.source", {"archive": {"url": URL, "sha256": "0" * 64}})
+    wanted = ModelDeployment.from_body(given).spec
     async with silent() as policy:
-        others = [
-            asyncio.create_task(refused("s3://bucket/a.zip", policy(seconds=60), tmp_path / name))
-            for name in ("one", "two")
-        ]
-        while len(children()) < 2:
-            assert not any(other.done() for other in others)
-            await asyncio.sleep(0.01)
-        reason, _ = await refused("s3://bucket/b.zip", policy(seconds=0.2), tmp_path)
-        for other in others:
-            other.cancel()
-        await asyncio.wait(others)
-    assert reason is reasons.SOURCE_INTERRUPTED
+        code = Pipeline(policy(seconds=0.2), Sandbox(), lambda _: None)
+        async with code._objects.turn(("demo", "other")):
+            with pytest.raises(SourceFailure) as caught:
+                await code.verified(wanted, None, tmp_path, ("demo", "smollm2"))
+    assert caught.value.reason is reasons.SOURCE_INTERRUPTED
+    assert children() == []
 
 
 async def test_a_full_disk_is_no_fault_of_the_store(tmp_path: Path) -> None:

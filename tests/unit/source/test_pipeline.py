@@ -135,7 +135,7 @@ async def test_what_is_held_is_checked_with_advice_from_the_top_of_its_repositor
     wanted = with_field(wanted, "spec.app.importPath", "other:build")
     code, md = Pipeline(Policy(), Sandbox(), lambda _: None), ModelDeployment.from_body(wanted)
     with pytest.raises(SourceFailure) as caught:
-        await code.recheck(held, md.spec)
+        await code.recheck(held, md.spec, ("demo", "smollm2"))
     assert caught.value.message.endswith("set path: apps/more")
 
 
