@@ -7,7 +7,7 @@ comparing names, as is what a watch can miss at any time.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 from bastaix.api import names
@@ -23,6 +23,8 @@ from bastaix.watch import Note, watch
 POLL_SECONDS: Final = 10.0
 MISSING_POLL_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 5.0
+RELISTED_SECONDS: Final = 1.0
+"""Watches that break together are compared together."""
 LISTING_SECONDS: Final = 30.0
 LISTING_LOOKS: Final = 300
 
@@ -56,6 +58,9 @@ class Informer:
         self._kinds: frozenset[Kind] | None = None
         self._trouble = ""
         """Why what was tried last did not work, while nothing has worked."""
+        self._relisted: set[str] = set()
+        """Plurals of the kinds that were listed since they were compared."""
+        self._some_relisted = asyncio.Event()
         self.informed = asyncio.Event()
         """Everything has been seen once."""
 
@@ -127,12 +132,14 @@ class Informer:
                 self._index,
                 self._queue.add,
                 self._note,
+                self._listed,
                 self._own_signals,
             ),
             name="watch",
         )
         looking = asyncio.create_task(self._until_changed(there, kinds), name="discovery")
-        tasks = {watching, looking}
+        comparing = asyncio.create_task(self._compare_listed(), name="compare")
+        tasks = {watching, looking, comparing}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -166,10 +173,34 @@ class Informer:
             except UNREACHABLE as error:
                 logger.warning("the API server does not say which kinds it has: %r", error)
 
-    async def _compare(self) -> set[Name]:
+    def _listed(self, plural: str) -> None:
+        """A watch was broken for too long, and begins again with a list of what there is."""
+        self._relisted.add(plural)
+        self._some_relisted.set()
+
+    async def _compare_listed(self) -> None:
+        """After a watch has begun again, find what vanished meanwhile: no event tells of it."""
+        await self.informed.wait()
+        while True:
+            await self._some_relisted.wait()
+            await asyncio.sleep(RELISTED_SECONDS)
+            self._some_relisted.clear()
+            relisted, self._relisted = self._relisted, set()
+            try:
+                for name in await self._compare(relisted):
+                    self._queue.add(name)
+            except UNREACHABLE as error:
+                logger.warning("the names of objects could not be compared: %s", error)
+                for plural in relisted:
+                    self._listed(plural)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _compare(self, plurals: Container[str] | None = None) -> set[Name]:
         """The ModelDeployments of which something was missed."""
         owners: set[Name] = set()
         for kind in sorted(self._kinds or ()):
+            if plurals is not None and kind.plural not in plurals:
+                continue
             owners |= await self._cluster.names(kind, self._namespaces)
         return owners
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import aiohttp
 import kopf
 
 from bastaix.api import names
@@ -18,6 +19,12 @@ from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
 Wake = Callable[[Name], None]
 Note = Callable[[Kind, Mapping[str, Any]], None]
 """Takes note of each object that the watch brings, whether it is news or not."""
+
+
+Listed = Callable[[str], None]
+"""Called with a plural when kopf has listed anew: it tells nobody what is not there any more."""
+
+OK = 200
 
 
 class WatchEnded(Exception):
@@ -30,11 +37,12 @@ async def watch(
     index: Index,
     wake: Wake,
     note: Note,
+    listed: Listed,
     own_signals: Callable[[], None],
 ) -> None:
     """Inform the index of these kinds until cancelled; raises when kopf gives up."""
     root_tasks = await kopf.spawn_tasks(
-        registry=_registry(kinds, index, wake, note),
+        registry=_registry(kinds, index, wake, note, listed),
         settings=_settings(kinds),
         clusterwide=not namespaces,
         namespaces=sorted(namespaces),
@@ -55,10 +63,10 @@ async def watch(
 
 
 def _registry(
-    kinds: frozenset[Kind], index: Index, wake: Wake, note: Note
+    kinds: frozenset[Kind], index: Index, wake: Wake, note: Note, listed: Listed
 ) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry, id="login")(_login)
+    kopf.on.login(registry=registry, id="login")(_login(listed))
     for kind in sorted(kinds):
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(
             _handler(kind, index, wake, note)
@@ -81,9 +89,36 @@ def _handler(kind: Kind, index: Index, wake: Wake, note: Note) -> Callable[..., 
     return inform
 
 
-async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """In the order in which the other half of the operator logs in (`kube.cluster`)."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+def _login(listed: Listed) -> Callable[..., Any]:
+    async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
+        """In the order in which the other half of the operator logs in (`kube.cluster`)."""
+        found = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        if found is None:
+            return None
+        session = _session(found, listed)
+        return kopf.AiohttpSession(
+            aiohttp_session=session, server=found.server, default_namespace=found.default_namespace
+        )
+
+    return login
+
+
+def _session(info: kopf.ConnectionInfo, listed: Listed) -> aiohttp.ClientSession:
+    """What kopf would make of it, with an ear on its listings: it tells of them in no other way."""
+
+    async def note(_: Any, __: Any, end: aiohttp.TraceRequestEndParams) -> None:
+        if end.method == "GET" and "watch" not in end.url.query and end.response.status == OK:
+            listed(end.url.name)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+        headers=info.as_http_headers(),
+        proxy=info.proxy_url,
+        trust_env=bool(info.trust_env),
+        trace_configs=[trace],
+    )
 
 
 def _settings(kinds: frozenset[Kind]) -> kopf.OperatorSettings:

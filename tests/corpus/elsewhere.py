@@ -31,6 +31,7 @@ NOT_HERE: Final = {
     "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",
     "RayServiceRefused": "nothing that a spec may say is refused; from KubeRay's validation.go",
     "InvalidSpec": "known before anything runs; tests/api/test_validation.py",
+    "NotConverging": "another writer of our objects; tests/unit/reconcile/test_converging.py",
     "NotOwned": "somebody else's object; tests/unit/reconcile and tests/api/test_operator.py",
     "ApiRefused": "rights of the operator itself; tests/api/test_operator.py",
     "PodRefused": "what is neither quota nor admission; from the text of the condition in KubeRay",

@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
+import kopf
 import looptime
+from aiohttp import web
 
 from bastaix import running
 from bastaix.election import Election
-from bastaix.informer import Informer
+from bastaix.informer import RELISTED_SECONDS, RETRY_SECONDS, Informer
 from bastaix.kube.cluster import Client
 from bastaix.kube.discovery import forbidden
 from bastaix.metrics import Metrics
-from bastaix.reconcile.cluster import Refused
+from bastaix.reconcile.cluster import NoAnswer, Refused
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, NETWORKPOLICY, POD, WATCHED, Kind
 from bastaix.reconcile.queue import Queue
+from bastaix.watch import _session
 from tests.unit.bodies import body, with_field
 
 NAME = ("demo", "smollm2")
@@ -33,11 +36,14 @@ class Listing:
 
     def __init__(self) -> None:
         self.listings = 0
+        self.listed: list[Kind] = []
+        self.fault: Exception = KeyError("items")
 
     async def names(self, kind: Kind, namespaces: frozenset[str]) -> set[Name]:
         self.listings += 1
+        self.listed.append(kind)
         if self.listings == 1:
-            raise KeyError("items")
+            raise self.fault
         return {("demo", "missed")}
 
 
@@ -155,3 +161,39 @@ async def test_what_may_not_be_listed_in_one_namespace_is_not_to_be_watched() ->
     assert await forbidden(granting, kinds, frozenset({"ours", "theirs"})) == {NETWORKPOLICY}
     assert await forbidden(granting, kinds, frozenset({"ours"})) == frozenset()
     assert await forbidden(granting, kinds, frozenset()) == frozenset()
+
+
+def test_what_vanished_while_a_watch_was_broken_is_found_in_seconds() -> None:
+    async def story() -> None:
+        queue, cluster = Keys(), Listing()
+        one = informer(Forbidding(), cluster, queue)
+        one._kinds = frozenset({POD, MODELDEPLOYMENT})
+        one.informed.set()
+        running = asyncio.create_task(one._compare_listed())
+        one._listed("pods")  # its first comparison breaks as the API server does
+        cluster.fault = NoAnswer("cut off")
+        await asyncio.sleep(RELISTED_SECONDS + RETRY_SECONDS + 2)
+        assert queue.added == [("demo", "missed")]
+        assert cluster.listed == [POD, POD]
+        await ended(running)
+
+    in_loop_time(story)
+
+
+async def test_kopf_tells_of_each_listing_and_of_no_watch() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"items": []})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    listed: list[str] = []
+    async with _session(kopf.ConnectionInfo(server=server), listed.append) as session:
+        for query in ("?limit=100", "?watch=true&allowWatchBookmarks=true"):
+            async with session.get(f"{server}/api/v1/pods{query}"):
+                pass
+    await runner.cleanup()
+    assert listed == ["pods"]

@@ -13,6 +13,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.errors import Hindrance, Stalled, Waiting
+from bastaix.api.reasons import Finding
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, Refusal, revision_of
 from bastaix.observe.ownership import family, is_controlled_by
@@ -47,6 +48,10 @@ from bastaix.rollout.story import Said
 
 LOOKS: Final = 8
 """In a row, before others get their turn."""
+PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+PATIENT_LAPS: Final = 3
+"""So often in a row LOOKS are used up before it is said that there is no end."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class Reconciler:
         self._strays = Strays(now)
         self._isolation = Isolation(cluster, reach)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
+        self._laps: dict[Name, int] = {}
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
@@ -110,6 +116,7 @@ class Reconciler:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._answers.forget(name)
             self._refused.pop(name, None)
+            self._laps.pop(name, None)
             for memory in (self._reports, self._mounts, self._endings, self._logs, self._strays):
                 memory.forget(name)
             return None
@@ -140,6 +147,7 @@ class Reconciler:
 
     async def _pursue(self, md: ModelDeployment, body: Body, goal: Goal) -> float | None:
         """Look, decide, act, and again while one step makes the next one possible."""
+        name, written = (md.namespace, md.name), frozenset[str]()
         events: tuple[Told, ...] = ()
         for _ in range(LOOKS):
             observed, parts = await self._observe(md, body, goal)
@@ -156,9 +164,11 @@ class Reconciler:
                     occupied={**goal.occupied, **refusals.occupied},
                 )
                 continue
-            self._refused[md.namespace, md.name] = goal.refused
+            self._refused[name] = goal.refused
+            written = _written(steps)
             if not steps.asks and steps.after != AT_ONCE:
                 await self._tell(body, goal, events=events)
+                self._laps.pop(name, None)
                 return steps.after
             if steps.asks:  # that an answer is awaited is told, as it may take its time
                 body = await self._tell(body, goal, events=events)
@@ -166,7 +176,24 @@ class Reconciler:
                 # at the same time, as each of them may hang
                 questions = (self._answers.ask(md, observed, parts, ask) for ask in steps.asks)
                 await asyncio.gather(*questions)
-        return AT_ONCE
+        return await self._pause(name, body, goal, written, events)
+
+    async def _pause(
+        self,
+        name: Name,
+        body: Body,
+        goal: Goal,
+        written: frozenset[str],
+        events: tuple[Told, ...],
+    ) -> float:
+        """Let others have their turn; where no end is in sight say so, and look more seldom."""
+        laps = self._laps[name] = self._laps.get(name, 0) + 1
+        if laps < PATIENT_LAPS or not written:
+            await self._tell(body, goal, events=events)
+            return PAUSE_SECONDS
+        what = f"written again and again, and changed back: {', '.join(sorted(written))}"
+        await self._tell(body, goal, Said(Finding(reasons.NOT_CONVERGING, what), False), events)
+        return min(LONGEST_PAUSE_SECONDS, PAUSE_SECONDS * 2.0 ** (laps - 1))
 
     async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
         """Whether the Service is as it was seen: by it is decided whose Pods may go."""
@@ -343,3 +370,9 @@ class Reconciler:
 
 def _version(service: Object | None) -> str | None:
     return None if service is None else service["metadata"].get("resourceVersion")
+
+
+def _written(steps: Plan) -> frozenset[str]:
+    """The objects that a plan applies or patches."""
+    objects = (*steps.applies, *(child for child, _ in steps.patches))
+    return frozenset(f"{kinds.of(found)} {found['metadata']['name']}" for found in objects)

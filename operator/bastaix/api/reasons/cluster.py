@@ -28,6 +28,13 @@ REVISION_COLLISION: Final = Reason(
     "Change any field that makes a new revision, such as adding a variable to runtime.env.",
     "never",
 )
+NOT_CONVERGING: Final = Reason(
+    "NotConverging",
+    "What the operator writes is changed back each time, so that it never comes to an end.",
+    "Let whatever else writes that object, such as a policy or a GitOps tool, leave it alone.",
+    "outside",
+    causes="An admission policy that takes fields or annotations away; a second owner.",
+)
 API_REFUSED: Final = Reason(
     "ApiRefused",
     "The API server does not let the operator do what it must: rights, quota or admission.",
