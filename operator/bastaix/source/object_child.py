@@ -11,8 +11,10 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import boto3  # type: ignore[import-untyped]
 from botocore import UNSIGNED  # type: ignore[import-untyped]
@@ -111,7 +113,17 @@ def _client(request: dict[str, Any]) -> Any:
         config=config,
     )
     client.meta.events.register_first("needs-retry.s3", _stay)
+    client.meta.events.register_first("before-send.s3", partial(_check_host, request["endpoint"]))
     return client
+
+
+def _check_host(endpoint: str, request: Any, **_: Any) -> None:
+    """botocore makes hosts of the names of some buckets; the Secret lists the endpoint alone."""
+    if urlsplit(request.url)[:2] != urlsplit(endpoint)[:2]:
+        raise SourceFailure(
+            reasons.SOURCE_INVALID,
+            "the bucket is at a host of its own and not at the endpoint of the chart",
+        )
 
 
 def _stay(request_dict: dict[str, Any], response: Any, **_: Any) -> None:

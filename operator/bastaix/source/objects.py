@@ -32,6 +32,9 @@ from bastaix.source.policy import Policy
 logger = logging.getLogger(__name__)
 
 _ADDRESS: Final = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])/([^?#]+)")
+_ELSEWHERE: Final = re.compile(r".*--[a-z0-9]+-s3")
+"""Amazon reserves these ends. botocore (1.44) sends --x-s3, --xa-s3 and --op-s3 to hosts of their
+own, whatever endpoint and addressing style are set."""
 _REGION: Final = re.compile(r"s3[.-](?:dualstack\.)?([a-z]+-[a-z0-9-]+-[0-9])\.amazonaws\.com")
 _CHILD: Final = (sys.executable, "-I", "-m", "bastaix.source.object_child")
 # Nothing but what is asked for: no credentials, endpoints or proxies of the machine.
@@ -69,6 +72,18 @@ def _address(url: str) -> tuple[str, str, str]:
         raise SourceFailure(
             reasons.SOURCE_INVALID,
             "spec.source.archive.url must be s3://BUCKET/KEY or gs://BUCKET/KEY",
+        )
+    if _ELSEWHERE.fullmatch(bucket):
+        raise SourceFailure(
+            reasons.SOURCE_INVALID,
+            f"spec.source.archive.url names the bucket {bucket}, which is at a host of its own and"
+            " not at the endpoint of the chart; use a general purpose bucket",
+        )
+    if not {"", ".", ".."}.isdisjoint(key.split("/")):
+        raise SourceFailure(
+            reasons.SOURCE_INVALID,
+            "spec.source.archive.url must name a key without empty parts, '.' and '..' between"
+            " its slashes",
         )
     return scheme, bucket, key
 

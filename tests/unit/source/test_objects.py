@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,6 +69,52 @@ async def test_without_an_endpoint_the_value_that_sets_one_is_named(
 async def test_nobody_names_an_endpoint_in_a_url(url: str, tmp_path: Path) -> None:
     policy = Policy(s3_endpoint="https://s3.corp")
     assert (await refused(url, policy, tmp_path, SECRET))[0] is reasons.SOURCE_INVALID
+
+
+OUTPOST = "test-accessp-{}0b1d075431d83bebde8xz5w8ijx1qzlbp3i3kuse10--op-s3"
+ELSEWHERE = [
+    *("models--usw2-az1--x-s3", "models-a--use1-az4--xa-s3", "models--table-s3", "models--ol-s3"),
+    *(OUTPOST.format("o"), OUTPOST.format("e")),
+]
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+@pytest.mark.parametrize("bucket", ELSEWHERE)
+async def test_a_bucket_that_is_at_another_host_than_the_endpoint_is_refused(
+    scheme: str, bucket: str, tmp_path: Path
+) -> None:
+    policy = Policy(s3_endpoint="https://s3.corp", gs_endpoint="https://s3.corp")
+    reason, message = await refused(f"{scheme}://{bucket}/key.zip", policy, tmp_path, SECRET)
+    assert reason is reasons.SOURCE_INVALID
+    assert bucket in message
+
+
+@pytest.mark.parametrize("bucket", ["models--usw2-az1--x-s3", OUTPOST.format("e")])
+async def test_nothing_is_sent_to_a_host_that_the_s3_client_makes_up(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should a later client know more such names than are refused by name."""
+    monkeypatch.setattr(objects, "_ELSEWHERE", re.compile("none"))
+    async with saying() as server:
+        # no host is made of an endpoint that is an address
+        policy = Policy(s3_endpoint=server.url.replace("127.0.0.1", "localhost"))
+        reason, message = await refused(f"s3://{bucket}/key.zip", policy, tmp_path)
+        assert reason is reasons.SOURCE_INVALID
+        assert "not at the endpoint" in message
+        assert not server.asked
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+@pytest.mark.parametrize(
+    "key", ["../other/key.zip", "a/./b.zip", "a//b.zip", "/b.zip", "a/%2e%2e/b.zip", "..", "a/"]
+)
+async def test_a_key_that_a_proxy_could_read_as_another_is_refused(
+    scheme: str, key: str, tmp_path: Path
+) -> None:
+    policy = Policy(s3_endpoint="https://s3.corp", gs_endpoint="https://s3.corp")
+    reason, message = await refused(f"{scheme}://bucket/{key}", policy, tmp_path, SECRET)
+    assert reason is reasons.SOURCE_INVALID
+    assert "'.' and '..'" in message
 
 
 async def test_the_secret_must_list_the_endpoint_and_have_its_keys(tmp_path: Path) -> None:
