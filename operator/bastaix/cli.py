@@ -49,9 +49,9 @@ def source(**given: str | None) -> None:
     """Fetch and check the code of ModelDeployments, until told to stop.
 
     Each option can also be given by the environment: BASTAIX_LOG_LEVEL for --log-level. What may
-    be reached is given by it alone: BASTAIX_SOURCE_HOSTS, _PROXY, _CA_FILE, _S3_ENDPOINT,
-    _GS_ENDPOINT; so are _WORK, the folder where archives are while they are looked at,
-    _UNPACKER, the socket of the process that opens them, and _KEEP_SECONDS, for which an
+    be reached is given by it alone: BASTAIX_SOURCE_HOSTS, _DENIED_NETWORKS, _PROXY, _CA_FILE,
+    _S3_ENDPOINT, _GS_ENDPOINT; so are _WORK, the folder where archives are while they are looked
+    at, _UNPACKER, the socket of the process that opens them, and _KEEP_SECONDS, for which an
     artifact stays that nothing names.
     """
     from bastaix import source_app
@@ -106,7 +106,7 @@ def explain(reason: str | None) -> None:
 )
 @click.option(
     "--allow-host",
-    metavar="HOST[:PORT][=http+private]",
+    metavar="HOST[:PORT][=http+private+NETWORK]",
     multiple=True,
     help="As the chart's allow-list: a host at a private address, or without TLS.",
 )

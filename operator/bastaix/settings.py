@@ -4,13 +4,15 @@ import json
 import os
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bastaix.render.networkpolicy import Reach
+from bastaix.source.addresses import Network
 from bastaix.source.policy import HostRule, Policy
 
 PREFIX: Final = "BASTAIX_"
@@ -106,6 +108,11 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
     get = _getter({}, environment)
     return Policy(
         hosts=_hosts(get("source_hosts", "")),
+        denied_networks=_networks(
+            "source denied networks",
+            filter(None, map(str.strip, get("source_denied_networks", "").split(","))),
+        ),
+        api_server=environment.get("KUBERNETES_SERVICE_HOST") or None,
         proxy=_url("source proxy", get("source_proxy", "")),
         ca_file=_ca_file(get("source_ca_file", "")),
         s3_endpoint=_url("source S3 endpoint", get("source_s3_endpoint", "")),
@@ -185,24 +192,38 @@ def _reach(text: str) -> Reach | None:
 
 
 def _hosts(text: str) -> Mapping[str, HostRule]:
-    """`git.git.svc=http+private,ghe.corp=private,other.corp`."""
+    """`git.git.svc=http+private,ghe.corp=private+10.20.0.0/16,other.corp`."""
     rules: dict[str, HostRule] = {}
     for entry in filter(None, (each.strip() for each in text.split(","))):
         host, _, flags = entry.lower().partition("=")
         named = frozenset(filter(None, flags.split("+")))
-        if not _HOST.fullmatch(host) or not named <= _FLAGS:
+        networks = {word for word in named if "/" in word}
+        if not _HOST.fullmatch(host) or not named - networks <= _FLAGS:
             raise BadSetting(
-                "source hosts must be HOST[:PORT][=http+private], with commas,"
+                "source hosts must be HOST[:PORT][=http+private+NETWORK], with commas,"
                 f" and {entry!r} is not: no scheme, no path, no other words"
             )
+        if networks and "private" not in named:
+            raise BadSetting(f"source hosts may bind to networks what is private, not {entry!r}")
         if host.endswith((":80", ":443")):
             raise BadSetting(
                 f"source hosts must name a host without the port that is its scheme's: {host!r}"
             )
         if host in rules:
             raise BadSetting(f"source hosts must name each host once, and {host} stands twice")
-        rules[host] = HostRule(http="http" in named, private="private" in named)
+        rules[host] = HostRule(
+            http="http" in named,
+            private="private" in named,
+            networks=_networks("source hosts", sorted(networks)),
+        )
     return rules
+
+
+def _networks(what: str, texts: Iterable[str]) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(text) for text in texts)
+    except ValueError as error:
+        raise BadSetting(f"{what} must name networks such as 10.20.0.0/16: {error}") from error
 
 
 def _url(what: str, text: str) -> str | None:

@@ -1,5 +1,6 @@
 """Where a setting comes from, and what is said of one that cannot be used."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,33 @@ def test_what_may_be_reached_comes_from_the_environment(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_of_a_policy_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadSetting, match=said):
+        read_policy({f"BASTAIX_SOURCE_{name}": value})
+
+
+def test_networks_come_from_the_environment() -> None:
+    environment = {
+        "BASTAIX_SOURCE_HOSTS": "git.corp=private+10.20.0.0/16+fd00:1::/32",
+        "BASTAIX_SOURCE_DENIED_NETWORKS": "11.0.0.0/8, 2600:1f13::/32,",
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+    }
+    policy = read_policy(environment)
+    networks = (ip_network("10.20.0.0/16"), ip_network("fd00:1::/32"))
+    assert policy.hosts == {"git.corp": HostRule(private=True, networks=networks)}
+    assert policy.denied_networks == (ip_network("11.0.0.0/8"), ip_network("2600:1f13::/32"))
+    assert policy.api_server == "10.96.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DENIED_NETWORKS", "11.0.0.1/8", "has host bits set"),
+        ("DENIED_NETWORKS", "the office", "source denied networks"),
+        ("HOSTS", "git.corp=private+10.20.0.0/33", "source hosts must name networks"),
+        ("HOSTS", "git.corp=10.20.0.0/16", "what is private"),
+    ],
+)
+def test_networks_that_cannot_be_used_are_named(name: str, value: str, said: str) -> None:
     with pytest.raises(BadSetting, match=said):
         read_policy({f"BASTAIX_SOURCE_{name}": value})
 

@@ -106,6 +106,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $flags := list -}}
 {{- if .http }}{{ $flags = append $flags "http" }}{{ end -}}
 {{- if .private }}{{ $flags = append $flags "private" }}{{ end -}}
+{{- if and .networks (not .private) }}{{ fail (printf "source.allowedHosts: %s has networks and so must be private" .host) }}{{ end -}}
+{{- include "bastaix.source.refuseNowhere" (dict "value" "source.allowedHosts" "host" .host) -}}
+{{- $flags = concat $flags (.networks | default list) -}}
 {{- $hosts = append $hosts (trimSuffix "=" (printf "%s=%s" .host (join "+" $flags))) -}}
 {{- end -}}
 {{- join "," $hosts -}}
@@ -170,6 +173,19 @@ any port: the port of a Service is not the port of its Pods.
     # to some network plugins, such as Cilium, no block of addresses holds a Pod
     - namespaceSelector: {}
 {{- end }}
+{{- end -}}
+
+{{/* Fails for what no source is at: link-local with the metadata of clouds, and the API server. */}}
+{{- define "bastaix.source.refuseNowhere" -}}
+{{- if regexMatch "^(https?://)?(169\\.254\\.|\\[fe[89ab][0-9a-f]:|\\[fd00:ec2::254\\]|(metadata\\.google\\.internal|kubernetes(\\.default(\\.svc(\\.[a-z0-9.-]+)?)?)?)(:[0-9]+)?/?$)" .host -}}
+{{- fail (printf "%s: %s is a cloud's metadata or the API server, where no source is" .value .host) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* An endpoint or a proxy as the controller reads it. */}}
+{{- define "bastaix.source.address" -}}
+{{- include "bastaix.source.refuseNowhere" (dict "value" .value "host" .host) -}}
+{{- .host -}}
 {{- end -}}
 
 {{/* Where the CA bundle is mounted from, or nothing. */}}

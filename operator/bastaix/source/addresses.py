@@ -4,8 +4,11 @@ Python's own `is_global` is not enough: it changes between releases, it lets mul
 it does not look at the IPv4 address inside an IPv6 one, where a gateway sends it to.
 """
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
+
+Network = IPv4Network | IPv6Network
 
 # Given out to everybody, yet answered by something near: relays, and a cloud's metadata server.
 _NEAR_V4: Final = tuple(
@@ -15,18 +18,48 @@ _NEAR_V4: Final = tuple(
 _UNICAST_V6: Final = IPv6Network("2000::/3")
 _NEAR_V6: Final = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+# Where no host is: link-local with most clouds' metadata, the metadata of AWS, Google, Oracle,
+# Alibaba and Azure elsewhere, multicast, broadcast, and "this host".
+_NOWHERE_V4: Final = ("169.254.0.0/16", "192.0.0.192/32", "100.100.100.200/32", "168.63.129.16/32")
+_NOWHERE_V6: Final = ("fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128", "ff00::/8", "::/128")
+NOWHERE: Final[tuple[Network, ...]] = (
+    *map(IPv4Network, (*_NOWHERE_V4, "224.0.0.0/4", "240.0.0.0/4", "0.0.0.0/8")),
+    *map(IPv6Network, _NOWHERE_V6),
+)
+_LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 def is_public(address: str) -> bool:
     """False also for what is no address at all."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
+    ip = _parsed(address)
+    if ip is None:
         return False
     if isinstance(ip, IPv4Address):
         return _public_v4(ip)
     inner = _inside(ip)
     return _public_v4(inner) if inner else _public_v6(ip)
+
+
+def is_address(text: str) -> bool:
+    return _parsed(text) is not None
+
+
+def is_loopback(address: str) -> bool:
+    return is_within(address, _LOOPBACK)
+
+
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    """Whether it, or the IPv4 address that it leads to, is in one of them."""
+    ip = _parsed(address)
+    inner = _inside(ip) if isinstance(ip, IPv6Address) else None
+    return any(found in network for network in networks for found in (ip, inner) if found)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
 
 
 def is_literal(host: str) -> bool:
@@ -36,11 +69,7 @@ def is_literal(host: str) -> bool:
     """
     if host.rstrip(".").rpartition(".")[2].isdigit():
         return True
-    try:
-        ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
+    return is_address(host)
 
 
 def _inside(ip: IPv6Address) -> IPv4Address | None:

@@ -43,9 +43,10 @@ def check(url: URL, policy: Policy, *, came_from: URL | None = None) -> None:
         raise _forbidden(f"{way}, a port that is not allowed")
     if policy.proxy is not None and host not in policy.hosts and host not in PUBLIC:
         raise _forbidden(f"{way}, which is neither well-known nor listed, as the proxy requires")
-    literal = addresses.is_literal(url.host)
-    if literal and not allowed.private and not addresses.is_public(url.host):
-        raise not_public(host)
+    if addresses.is_literal(url.host) and not is_allowed(url.host, url, policy):
+        raise refused_address(host, url.host, policy)
+    if url.host == policy.api_server:
+        raise _nowhere(host)
 
 
 def proxy(url: URL, policy: Policy) -> str | None:
@@ -53,8 +54,44 @@ def proxy(url: URL, policy: Policy) -> str | None:
     return None if rule(url, policy).private else policy.proxy
 
 
-def not_public(host: str) -> SourceFailure:
+def is_allowed(address: str, url: URL, policy: Policy) -> bool:
+    """Whether the host of a URL may be asked at an address that it has."""
+    allowed = rule(url, policy)
+    if not addresses.is_address(address) or _is_nowhere(address, policy):
+        return False
+    if allowed.networks:
+        return addresses.is_within(address, allowed.networks)
+    if addresses.is_within(address, policy.denied_networks):
+        return False
+    if addresses.is_public(address):
+        return True
+    return allowed.private and (not addresses.is_loopback(address) or _is_this_machine(url))
+
+
+def _is_nowhere(address: str, policy: Policy) -> bool:
+    return addresses.is_within(address, (*addresses.NOWHERE, *policy.api_server_networks))
+
+
+def _is_this_machine(url: URL) -> bool:
+    """By its own name, which whoever lists it as private cannot mean otherwise."""
+    host = url.host or ""
+    return host == "localhost" or addresses.is_loopback(host)
+
+
+def refused_address(host: str, address: str, policy: Policy) -> SourceFailure:
+    if _is_nowhere(address, policy):
+        return _nowhere(host)
+    if addresses.is_public(address):
+        return _forbidden(f"{host} is at an address that is in none of the networks allowed for it")
     return _forbidden(f"{host} is at an address that is not public")
+
+
+def _nowhere(host: str) -> SourceFailure:
+    return SourceFailure(
+        reasons.SOURCE_FORBIDDEN,
+        f"{host} is at an address where no source is: link-local, of a cloud's metadata, multicast,"
+        " or the API server's",
+    )
 
 
 def _forbidden(message: str) -> SourceFailure:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
+
+from bastaix.source.addresses import Network, is_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,13 +15,19 @@ class HostRule:
     http: bool = False
     """Without TLS."""
     private: bool = False
-    """At an address that is not public: private, loopback, link-local or of the cluster."""
+    """At an address that is not public: of a private network, or of the cluster."""
+    networks: tuple[Network, ...] = ()
+    """At an address in these, and at no other; none: at any that a private host may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     hosts: Mapping[str, HostRule] = field(default_factory=dict)
     """By host, or by host:port where the port is not that of the scheme; lower case."""
+    denied_networks: tuple[Network, ...] = ()
+    """Where nothing is asked but what names the network itself: public addresses used privately."""
+    api_server: str | None = None
+    """The cluster's, a name or an address, where nothing is ever asked."""
     proxy: str | None = None
     """Through it no address can be checked, so then only listed and well-known hosts are asked."""
     ca_file: Path | None = None
@@ -38,3 +47,9 @@ class Policy:
     grace_seconds: float = 30.0
     """Before that average is looked at."""
     redirects: int = 5
+
+    @property
+    def api_server_networks(self) -> tuple[Network, ...]:
+        """The API server's address as a network; none where it is known by a name."""
+        address = self.api_server or ""
+        return (ip_network(address),) if is_address(address) else ()

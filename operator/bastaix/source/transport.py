@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bastaix.source import addresses, hops
+from bastaix.source import hops
 from bastaix.source.locations import netloc
 from bastaix.source.policy import Policy
 
@@ -42,20 +42,24 @@ class Trust:
         return self._context
 
 
-class PublicResolver(AbstractResolver):
-    """Names of public addresses; those of other addresses are refused."""
+class CheckedResolver(AbstractResolver):
+    """The addresses of a URL's host that may be asked; SourceForbidden if there is none."""
 
-    def __init__(self, resolver: AbstractResolver) -> None:
+    def __init__(self, resolver: AbstractResolver, url: URL, policy: Policy) -> None:
         self._resolver = resolver
+        self._url = url
+        self._policy = policy
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        public = [each for each in found if addresses.is_public(each["host"])]
-        if found and not public:
-            raise hops.not_public(host)
-        return public
+        allowed = [
+            result for result in found if hops.is_allowed(result["host"], self._url, self._policy)
+        ]
+        if found and not allowed:
+            raise hops.refused_address(host, found[0]["host"], self._policy)
+        return allowed
 
     async def close(self) -> None:
         await self._resolver.close()
@@ -71,10 +75,10 @@ async def asked(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The host's answer, its body not read yet; redirects are the caller's."""
     proxy = hops.proxy(url, policy)
-    near = proxy is not None or hops.rule(url, policy).private
+    checked = resolver if proxy is not None else CheckedResolver(resolver, url, policy)
     connector = aiohttp.TCPConnector(
         ssl=context,
-        resolver=resolver if near else PublicResolver(resolver),
+        resolver=checked,
         use_dns_cache=False,
         force_close=True,
         family=socket.AF_UNSPEC,

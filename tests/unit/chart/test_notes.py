@@ -59,3 +59,13 @@ def test_admission_policies_that_are_left_out_are_named() -> None:
     assert "admissionPolicies" not in notes()
     left_out = notes({"admissionPolicies": {"create": False}})
     assert "No admission policies were made" in left_out
+
+
+def test_hosts_that_are_open_wider_than_they_need_be_are_named() -> None:
+    wide = {"host": "a.corp", "private": True, "http": True}
+    bound = {"host": "b.corp", "private": True, "networks": ["10.20.0.0/16"]}
+    found = notes({"source": {"allowedHosts": [wide, bound]}})
+    assert "lets a.corp have any private address" in found
+    assert "a.corp asked without TLS" in found
+    assert "b.corp" not in found
+    assert "allowedHosts" not in notes()

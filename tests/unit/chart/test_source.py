@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,53 @@ def test_exceptions_for_hosts_arrive_as_they_are_given() -> None:
         "other.corp": HostRule(),
         "[fd00::1]:8080": HostRule(http=True),
     }
+
+
+def test_networks_arrive_as_they_are_given() -> None:
+    networks = ["10.20.0.0/16", "fd00:1::/32"]
+    hosts = [{"host": "ghe.corp", "private": True, "http": True, "networks": networks}]
+    found = policy({"allowedHosts": hosts, "deniedNetworks": ["11.0.0.0/8", "2600::/32"]})
+    bound = tuple(ip_network(network) for network in networks)
+    assert found.hosts == {"ghe.corp": HostRule(http=True, private=True, networks=bound)}
+    assert found.denied_networks == (ip_network("11.0.0.0/8"), ip_network("2600::/32"))
+
+
+def test_networks_of_a_host_that_is_not_private_are_refused() -> None:
+    result = attempt(
+        with_image({"source": {"allowedHosts": [{"host": "a.corp", "networks": ["10.0.0.0/8"]}]}})
+    )
+    assert result.returncode != 0
+    assert "a.corp has networks and so must be private" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(
+            {"allowedHosts": [{"host": host, "private": True, "http": True}]}
+            for host in (
+                *("169.254.169.254", "169.254.169.254:80", "[fe80::1]", "[fd00:ec2::254]"),
+                *("kubernetes", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"),
+                *("kubernetes.default:443", "metadata.google.internal"),
+            )
+        ),
+        {"s3Endpoint": "http://169.254.169.254"},
+        {"gsEndpoint": "https://kubernetes.default.svc:443/"},
+        {"proxy": "http://metadata.google.internal:80"},
+    ],
+    ids=str,
+)
+def test_metadata_and_the_api_server_are_refused_as_a_place_of_sources(
+    source: dict[str, Any],
+) -> None:
+    result = attempt(with_image({"source": source}))
+    assert result.returncode != 0
+    assert "where no source is" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["kubernetes.corp.example", "169.corp", "metadata.corp:8443"])
+def test_hosts_that_only_look_like_it_are_taken(host: str) -> None:
+    assert policy({"allowedHosts": [{"host": host, "private": True}]}).hosts
 
 
 def test_proxy_and_endpoints_arrive_as_they_are_given() -> None:

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from cluster import pki
 from tests.fakes.git_hosts import COMMIT
 from tests.fakes.server import FakeServer
 
-NEAR = HostRule(http=True, private=True)
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+NEAR = HostRule(http=True, private=True, networks=LOOPBACK)
 CREDENTIAL = Credential(secret="canary")
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

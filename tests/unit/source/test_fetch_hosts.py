@@ -27,7 +27,7 @@ from tests.fakes.git_hosts import (
     archive,
 )
 from tests.fakes.server import FakeResolver
-from tests.unit.source.fetching import Fetching, allowing, certified, saying
+from tests.unit.source.fetching import LOOPBACK, Fetching, allowing, certified, saying
 
 
 @dataclass
@@ -136,7 +136,7 @@ async def test_github_com_itself_is_asked_at_its_api_over_tls(
                 "codeload.github.com": [("127.0.0.1", codeload.port)],
             }
         )
-        near = HostRule(private=True)
+        near = HostRule(private=True, networks=LOOPBACK)
         policy = Policy(
             hosts={"api.github.com": near, "codeload.github.com": near}, ca_file=authority
         )

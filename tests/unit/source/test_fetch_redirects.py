@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from bastaix.api import reasons
 from bastaix.source.credential import read
 from bastaix.source.policy import HostRule, Policy
-from bastaix.source.transport import PublicResolver
+from bastaix.source.transport import CheckedResolver
 from tests.fakes.server import FakeResolver
 from tests.unit.source.fetching import (
     CREDENTIAL,
@@ -225,7 +226,7 @@ async def test_a_redirect_without_a_place_is_no_bug(fetching: Fetching) -> None:
 # ---- names
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::ffff:7f00:1"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.168.0.1", "10.0.0.1", "::ffff:7f00:1"])
 async def test_a_name_with_an_address_that_is_not_public_is_refused(
     fetching: Fetching, address: str
 ) -> None:
@@ -261,7 +262,9 @@ async def test_a_name_is_asked_for_once_a_hop_so_it_cannot_change_in_between(
 
 async def test_of_many_addresses_only_the_public_ones_are_connected_to() -> None:
     answers = [("127.0.0.1", 443), ("8.8.8.8", 443), ("::1", 443)]
-    found = await PublicResolver(FakeResolver({"both.test": answers})).resolve("both.test", 443)
+    resolver = FakeResolver({"both.test": answers})
+    checked = CheckedResolver(resolver, URL("https://both.test/a.zip"), Policy())
+    found = await checked.resolve("both.test", 443)
     assert [each["host"] for each in found] == ["8.8.8.8"]
 
 
