@@ -1,6 +1,7 @@
 """The operator's composition root: makes its parts and connects them."""
 
 import logging
+from operator import itemgetter
 from random import Random
 from typing import Final
 
@@ -51,7 +52,11 @@ async def run(settings: Settings) -> None:
 
     works = running.Renewable(make)
     queue: Queue[Name] = Queue(
-        works.reconcile, random=Random(), watcher=metrics, is_transient=is_transient
+        works.reconcile,
+        random=Random(),
+        watcher=metrics,
+        is_transient=is_transient,
+        group=itemgetter(0),
     )
     informer = Informer(
         client,

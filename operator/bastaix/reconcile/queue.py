@@ -1,14 +1,15 @@
 """One keyed queue: every key is looked at after it was added, and never twice at once.
 
 Adding is idempotent until the work begins; what is added during the work runs once more
-after it. Work that fails is retried with backoff and jitter; work that asks for it is
-repeated after a while. Time is the event loop's and
-randomness is given, so tests own both. What the keys mean is nobody's business here.
+after it. Groups of keys take turns, so that many keys of one keep no other waiting. Work that
+fails is retried with backoff and jitter; work that asks for it is repeated after a while. Time is
+the event loop's and randomness is given, so tests own both. What the keys mean is nobody's
+business here.
 """
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from random import Random
 from typing import Generic, Protocol, TypeVar
@@ -32,6 +33,27 @@ class Watcher(Protocol):
     def finished(self, took: float, error: BaseException | None) -> None: ...
 
 
+class Line(Generic[Key]):
+    """First come, first served within a group, and the groups in turn."""
+
+    def __init__(self, group: Callable[[Key], Hashable]) -> None:
+        self._group = group
+        self._groups: OrderedDict[Hashable, deque[Key]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def append(self, key: Key) -> None:
+        self._groups.setdefault(self._group(key), deque()).append(key)
+
+    def popleft(self) -> Key:
+        group, keys = self._groups.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._groups[group] = keys
+        return key
+
+
 class Queue(Generic[Key]):
     def __init__(
         self,
@@ -41,8 +63,11 @@ class Queue(Generic[Key]):
         watcher: Watcher,
         deadline: float = 60.0,
         is_transient: Callable[[BaseException], bool] = lambda _: False,
+        group: Callable[[Key], Hashable] = lambda _: None,
     ) -> None:
         """`work` gives the seconds after which it wants to look again, or None.
+
+        The keys of each `group` are as much as those of any other.
 
         What `is_transient` is no bug: it is logged in a line and tried again sooner.
         """
@@ -52,7 +77,7 @@ class Queue(Generic[Key]):
         self._deadline = deadline
         self._is_transient = is_transient
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Key] = deque()
+        self._ready = Line(group)
         self._since: dict[Key, float] = {}  # when a key that is ready, or again, became so
         self._running: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}

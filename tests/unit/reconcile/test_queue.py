@@ -400,3 +400,20 @@ def test_whatever_happens(
         await task
 
     in_loop_time(story)
+
+
+def test_many_keys_of_one_group_keep_no_other_group_waiting() -> None:
+    async def story() -> None:
+        done: list[str] = []
+
+        async def work(key: str) -> None:
+            await asyncio.sleep(1)
+            done.append(key)
+
+        queue: Queue[str] = Queue(work, random=Random(1), watcher=Notes(), group=lambda key: key[0])
+        for key in ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]:
+            queue.add(key)
+        await run_for(queue, 7.5, workers=1)
+        assert done == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+    in_loop_time(story)
