@@ -45,7 +45,9 @@ class Informer:
         own_signals: Callable[[], None],
         wanted: Sequence[Kind],
         note: Note = lambda kind, body: None,
+        wake: Callable[[Name], None] | None = None,
     ) -> None:
+        """`wake` is called for what the watch brings; without one all of it goes to the queue."""
         self._client = client
         self._cluster = cluster
         self._index = index
@@ -55,6 +57,7 @@ class Informer:
         self._own_signals = own_signals
         self._wanted = wanted
         self._note = note
+        self._wake = wake or queue.add
         self._kinds: frozenset[Kind] | None = None
         self._trouble = ""
         """Why what was tried last did not work, while nothing has worked."""
@@ -130,7 +133,7 @@ class Informer:
                 kinds,
                 self._namespaces,
                 self._index,
-                self._queue.add,
+                self._wake,
                 self._note,
                 self._listed,
                 self._own_signals,

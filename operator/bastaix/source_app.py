@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -31,6 +32,7 @@ from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Credential
 from bastaix.source.controller import Controller
 from bastaix.source.mishaps import interrupted
+from bastaix.source.news import News
 from bastaix.source.policy import Policy
 from bastaix.source.retries import Retries
 from bastaix.source.sandbox import Sandbox
@@ -104,10 +106,17 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         watcher=metrics,
         deadline=deadline,
         is_transient=is_transient,
+        group=itemgetter(0),
     )
+    news = News(lambda name: index.body(MODELDEPLOYMENT, name))
+
+    def look(name: Name) -> None:
+        if news.is_new(name):
+            wake(name)
+
     namespaces, wanted = settings.namespaces, (MODELDEPLOYMENT,)
     informer = Informer(
-        client, cluster, index, queue, metrics, namespaces, stop.own_signals, wanted
+        client, cluster, index, queue, metrics, namespaces, stop.own_signals, wanted, wake=look
     )
     metrics.watch_omitted(cluster.omitted)
     lease = await lease_of(settings, client, names.SOURCE_FIELD_MANAGER)

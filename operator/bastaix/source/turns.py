@@ -67,11 +67,7 @@ class Turns:
     def release(self, name: Name) -> None:
         """It works and waits no more; that it did neither is no error."""
         self._waiting.pop(name, None)
-        began = self._began.pop(name, None)
-        if began is not None:
-            now = self._clock()
-            self._shares.setdefault(name[0], _Share()).add(now - began, now)
-            self._forget_faded(now)
+        self._end(name)
         self._give()
 
     def must_yield(self, name: Name) -> bool:
@@ -89,8 +85,9 @@ class Turns:
     def give_up(self, name: Name, wake: Wake) -> None:
         """The turn goes to somebody else, and it waits for another."""
         self._yields[name] += 1
-        self.release(name)
+        self._end(name)
         self._waiting[name] = wake
+        self._give()
 
     def forget(self, name: Name) -> None:
         """It is done, or no more: nothing of it is remembered."""
@@ -106,6 +103,13 @@ class Turns:
             yield
         finally:
             self.release(name)
+
+    def _end(self, name: Name) -> None:
+        began = self._began.pop(name, None)
+        if began is not None:
+            now = self._clock()
+            self._shares.setdefault(name[0], _Share()).add(now - began, now)
+            self._forget_faded(now)
 
     def _give(self) -> None:
         while (name := self._next()) is not None:
