@@ -25,7 +25,15 @@ SLOW: dict[str, Any] = {"app": {"args": {"echo": {"seconds_to_start": 70}}}}
 QUICK: dict[str, Any] = {}
 REPRESENTATIVE = "alone-0"
 ON_THE_WAY = {
-    *("FetchingSource", "Verified", "Scheduling", "PullingImage", "StartingRay", "LoadingModel"),
+    *(
+        "FetchingSource",
+        "Verified",
+        "Scheduling",
+        "BindingVolume",
+        "PullingImage",
+        "StartingRay",
+        "LoadingModel",
+    ),
     *("AwaitingAnswer", "Promoted", "NotAnswering", "Answering", "Ready"),
 }
 """All that may be read of a start that goes well."""

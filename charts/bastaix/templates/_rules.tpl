@@ -43,6 +43,10 @@ Creating a RayService is creating Pods, which is why a namespaced install exists
 - apiGroups: [""]
   resources: [events]
   verbs: [list]
+# Why a claim is not bound yet stands in the claim and in its Events; it is read by its name.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 # Says on a ModelDeployment what has happened to it, and on what it said that it happened again.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -24,7 +24,7 @@ from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import EVENT, POD, Kind
+from bastaix.reconcile.kinds import EVENT, PERSISTENTVOLUMECLAIM, POD, Kind
 
 TIMEOUT = 30.0
 IN_FLIGHT_SECONDS = 3.0
@@ -324,6 +324,16 @@ class KubeCluster:
         query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}", "limit": str(PAGE)}
         page = await self._client.request("GET", EVENT.path(metadata["namespace"]), query=query)
         return page["items"] or ()
+
+    async def claim(self, namespace: str, name: str) -> Body | None:
+        path = PERSISTENTVOLUMECLAIM.path(namespace, name)
+        try:
+            found: Body = await self._client.request("GET", path)
+        except Refused as refused:
+            if not refused.is_absence:
+                raise
+            return None
+        return found
 
     async def log(self, pod: Mapping[str, Any]) -> str:
         query = {

@@ -10,7 +10,7 @@ from typing import Final
 
 from bastaix.api import names, reasons
 from bastaix.api.reasons import Finding
-from bastaix.observe import causes, ends, logs, mounting, pods, resources, serve
+from bastaix.observe import binding, causes, ends, logs, mounting, pods, resources, serve
 from bastaix.observe.observed import Object, Observed, Via, condition, creation, is_ready, moment
 from bastaix.observe.text import shortened
 
@@ -177,8 +177,11 @@ def _underway(view: _View, party: list[Object]) -> Finding | None:
 
 
 def _hindrance(view: _View, pod: Object) -> Finding | None:
-    complaint = view.observed.unmounted.get(pod["metadata"].get("uid", ""))
-    return pods.hindrance(pod) if complaint is None else mounting.finding(pod, complaint)
+    uid = pod["metadata"].get("uid", "")
+    unmounted, unbound = view.observed.unmounted.get(uid), view.observed.unbound.get(uid)
+    if unmounted is not None:
+        return mounting.finding(pod, unmounted)
+    return pods.hindrance(pod) if unbound is None else binding.finding(pod, unbound)
 
 
 def _serve_failed(view: _View) -> Finding | None:

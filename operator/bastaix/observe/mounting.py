@@ -20,6 +20,8 @@ _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolum
 _ABSENT: Final = re.compile(
     r'(secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent \w+ key'
 )
+_OF_A_NEW_NAMESPACE: Final = 'configmap "kube-root-ca.crt" not found'
+"""Kubernetes puts it into each namespace, a moment after the namespace is made."""
 LATE_SECONDS: Final = 30.0
 """For so long what is not said to be absent may be a node that is slow."""
 FIRST_SECONDS: Final = 2.0
@@ -58,11 +60,12 @@ def every(waited: float) -> float:
 
 def complaint(events: Iterable[Object], waited: float) -> str | None:
     """What the newest of a Pod's Events says is not mounted; None: it is on with other things."""
-    newest = max(events, key=_time, default=None)
+    newest = max(events, key=last_seen, default=None)
     if newest is None or newest.get("reason") not in _FAILED:
         return None
     said = str(newest.get("message") or newest["reason"])
-    return said if _ABSENT.search(said) or waited >= LATE_SECONDS else None
+    is_absent = _ABSENT.search(said) and _OF_A_NEW_NAMESPACE not in said
+    return said if is_absent or waited >= LATE_SECONDS else None
 
 
 def finding(pod: Object, complaint: str) -> Finding:
@@ -70,7 +73,8 @@ def finding(pod: Object, complaint: str) -> Finding:
     return Finding(reasons.VOLUME_MISSING, message, f"Pod/{pod['metadata']['name']}")
 
 
-def _time(event: Object) -> str:
+def last_seen(event: Object) -> str:
+    """When an Event happened last, in the API server's form."""
     series = event.get("series") or {}
     times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
     return str(next((each for each in times if each), ""))

@@ -93,6 +93,8 @@ class Observed:
     """Of its Pods in the last minutes, the last one last."""
     unmounted: Mapping[str, str] = field(default_factory=dict)
     """By the uid of a Pod, what Events say of a volume that its node cannot mount."""
+    unbound: Mapping[str, str] = field(default_factory=dict)
+    """By the uid of a Pod, what is to be said of a claim of it that is not bound yet."""
     logs: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     """By the uid of a Pod, the errors in its log, of those alone that are wanted; see `logs`.
     None: it could not be read, and will be tried again."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.reasons import Finding
+from bastaix.api.reasons import Finding, Reason
 from bastaix.observe.observed import Object, condition, moment
 from bastaix.observe.text import last_line, shortened
 
@@ -25,6 +25,16 @@ _PREPARED: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 _OF_VOLUMES: Final = re.compile(
     r"persistentvolumeclaim|PersistentVolumeClaims|volume node affinity|bind", re.ASCII
 )
+# In the words of Kubernetes 1.35's plugin VolumeBinding. That a claim is not bound yet it says of
+# none that does not exist.
+_NO_CLAIM: Final = re.compile(r'persistentvolumeclaim "')
+_UNBOUND: Final = re.compile(
+    r"unbound immediate PersistentVolumeClaims|available persistent volumes to bind"
+)
+_OF_PREEMPTION: Final = re.compile(r"\. not found\.?$")
+"""What it adds when no Pod could be preempted, after a sentence of another plugin's."""
+_OF_A_NEW_NAMESPACE: Final = 'serviceaccount "default" not found'
+"""Kubernetes puts it into each namespace, a moment after the namespace is made."""
 # KubeRay puts the reason before the message, on a line of its own
 _PREFIX: Final = re.compile(r"^FailedCreate(Head|Worker)Pod\s*")
 _OF_CONFIG: Final = re.compile(r"(secret|configmap) \S+ not found|couldn't find key", re.ASCII)
@@ -38,6 +48,12 @@ def is_being_prepared(pod: Object) -> bool:
     return not any(_started(each) for each in states) and all(
         _waiting(each).get("reason") in _PREPARED for each in states
     )
+
+
+def is_of_volumes(pod: Object) -> bool:
+    """It waits for a claim, and not for room."""
+    found = _unscheduled(pod)
+    return found is not None and found.reason in (reasons.BINDING_VOLUME, reasons.VOLUME_MISSING)
 
 
 def hindrance(pod: Object) -> Finding | None:
@@ -65,7 +81,9 @@ def refused(message: str) -> Finding:
     """Why Kubernetes does not let a Pod be made."""
     message = _PREFIX.sub("", message)
     reason = reasons.POD_REFUSED
-    if "exceeded quota" in message:
+    if _OF_A_NEW_NAMESPACE in message:
+        reason = reasons.STARTING_RAY
+    elif "exceeded quota" in message:
         reason = reasons.QUOTA_EXCEEDED
     elif any(sign in message for sign in ("admission webhook", "PodSecurity", "forbidden")):
         reason = reasons.ADMISSION_DENIED
@@ -79,10 +97,15 @@ def _unscheduled(pod: Object) -> Finding | None:
     message = scheduled.get("message") or "no node has been found yet"
     reason = reasons.SCHEDULING
     if scheduled.get("reason") == "Unschedulable":
-        reason = reasons.UNSCHEDULABLE
-        if _OF_VOLUMES.search(message) and "Insufficient " not in message:
-            reason = reasons.VOLUME_MISSING
+        reason, message = _unplaced(message), _OF_PREEMPTION.sub("", message)
     return Finding(reason, shortened(f"{called(pod)}: {message}"))
+
+
+def _unplaced(message: str) -> Reason:
+    if not _OF_VOLUMES.search(message) or "Insufficient " in message:
+        return reasons.UNSCHEDULABLE
+    is_unbound = _UNBOUND.search(message) and not _NO_CLAIM.search(message)
+    return reasons.BINDING_VOLUME if is_unbound else reasons.VOLUME_MISSING
 
 
 def _image_unavailable(pod: Object) -> Finding | None:

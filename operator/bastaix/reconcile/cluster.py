@@ -120,6 +120,9 @@ class Cluster(Protocol):
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         """The Events about one object."""
 
+    async def claim(self, namespace: str, name: str) -> Body | None:
+        """A PersistentVolumeClaim; None: there is none."""
+
     async def log(self, pod: Mapping[str, Any]) -> str:
         """The last that the first container of a Pod has written."""
 

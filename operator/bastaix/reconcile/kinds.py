@@ -45,6 +45,7 @@ POD: Final = Kind("", "v1", "pods", "Pod")
 RAYSERVICE: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayservices", "RayService")
 RAYCLUSTER: Final = Kind(names.RAY_GROUP, names.RAY_VERSION, "rayclusters", "RayCluster")
 
+PERSISTENTVOLUMECLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 EVENT: Final = Kind("", "v1", "events", "Event")
 JOB: Final = Kind("batch", "v1", "jobs", "Job")
 NETWORKPOLICY: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")

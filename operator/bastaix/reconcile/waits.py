@@ -1,9 +1,10 @@
 """When to look again at what no event will speak of. Pure."""
 
 from datetime import datetime
+from itertools import chain
 
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe import logs, mounting
+from bastaix.observe import binding, logs, mounting
 from bastaix.observe.diagnose import UNHEEDED_SECONDS, unheeded_for
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.children import Object
@@ -55,9 +56,9 @@ def _unheeded_in(observed: Observed, roles: Roles) -> float | None:
 
 
 def _mounted_in(observed: Observed, now: datetime) -> float | None:
-    """When the Events of a Pod that waits for its volumes are to be read again."""
-    waits = (waited for _, waited in mounting.wanted(observed, now))
-    return min(map(mounting.every, waits), default=None)
+    """When it is to be read again what keeps a Pod from its volumes."""
+    wanted = chain(mounting.wanted(observed, now), binding.wanted(observed, now))
+    return min((mounting.every(waited) for _, waited in wanted), default=None)
 
 
 def _to_come(*waits: float) -> float | None:

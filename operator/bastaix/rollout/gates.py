@@ -14,7 +14,7 @@ from bastaix.api import reasons
 from bastaix.api.reasons import Finding
 from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe import serve
+from bastaix.observe import pods, serve
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Observed, Via, condition, is_ready, moment
 from bastaix.rollout import replicas, room
@@ -242,6 +242,8 @@ def _crowded(observed: Observed, candidate: str, now: datetime) -> tuple[float, 
     for pod in observed.pods_of(candidate):
         scheduled = condition(pod, "PodScheduled")
         if scheduled.get("status") != "False" or scheduled.get("reason") != "Unschedulable":
+            continue
+        if pods.is_of_volumes(pod):
             continue
         since = moment(scheduled.get("lastTransitionTime"))
         waited = 0.0 if since is None else (now - since).total_seconds()

@@ -23,6 +23,7 @@ MINIMUM = {
     ("", "pods"): READ,
     ("", "pods/log"): {"get"},
     ("", "events"): {"list"},
+    ("", "persistentvolumeclaims"): {"get"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }
 SOURCE_MINIMUM = {

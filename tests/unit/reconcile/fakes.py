@@ -40,6 +40,8 @@ class FakeCluster:
 
     told: dict[str, list[Body]] = field(default_factory=dict)
     """Events, by the name of the object that they are about."""
+    claims: dict[str, Body] = field(default_factory=dict)
+    """PersistentVolumeClaims, by name."""
     logs: dict[str, str] = field(default_factory=dict)
     """By the name of the Pod."""
 
@@ -85,6 +87,9 @@ class FakeCluster:
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         return self.told.get(body["metadata"]["name"], [])
+
+    async def claim(self, namespace: str, name: str) -> Body | None:
+        return self.claims.get(name)
 
     async def log(self, pod: Mapping[str, Any]) -> str:
         return self.logs.get(pod["metadata"]["name"], "")

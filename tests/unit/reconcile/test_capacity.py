@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bastaix.reconcile.kinds import RAYCLUSTER, RAYSERVICE
+from bastaix.reconcile.kinds import POD, RAYCLUSTER, RAYSERVICE
 from tests.unit.reconcile.fakes import status_of
 from tests.unit.reconcile.rollouts import (
     COMMIT,
@@ -183,4 +183,23 @@ def test_a_revision_that_is_returned_to_waits_for_no_more_than_its_first_replica
     stage.run()
     stage.bring_up(a)
     stage.run()
+    assert stage.selected == a
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+        '0/1 nodes are available: persistentvolumeclaim "data" not found. not found',
+    ],
+)
+def test_a_volume_that_is_waited_for_is_no_want_of_room(message: str) -> None:
+    stage, a, b = with_candidate(spec__rollout={"progressDeadlineSeconds": 600})
+    unplaced(stage, b)
+    (pod,) = (pod for pod in stage.listed(POD) if pod["metadata"]["name"] == f"{b}-worker")
+    pod["status"]["conditions"][0]["message"] = message
+    stage.cluster.put(POD, pod)
+    stage.clock.forward(601)
+    stage.run()
+    assert outcome(stage, b).reason == "DeadlineExceeded"
     assert stage.selected == a

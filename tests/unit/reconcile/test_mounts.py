@@ -142,3 +142,34 @@ def test_a_pod_that_has_just_got_its_node_is_looked_at_again_in_time() -> None:
     stage.clock.forward(FIRST_SECONDS)
     stage.run()
     assert stage.ready["reason"] == "VolumeMissing"
+
+
+def claiming(room: Room, phase: str) -> dict[str, Any]:
+    """A Pod without a node, made just now, and its claim in this phase."""
+    metadata = {"namespace": "demo", "name": "models", "uid": "uid-of-models"}
+    room.cluster.claims["models"] = {"metadata": metadata, "status": {"phase": phase}}
+    made = {**room.pod["metadata"], "creationTimestamp": room.clock.now.isoformat()}
+    spec = {**room.pod["spec"], "volumes": [{"persistentVolumeClaim": {"claimName": "models"}}]}
+    return {**room.pod, "metadata": made, "spec": spec, "status": {"phase": "Pending"}}
+
+
+def test_a_claim_is_read_for_a_pod_that_waits_for_it_and_no_more_when_it_is_bound() -> None:
+    room = Room()
+    waiting = claiming(room, "Pending")
+    seen = Observed(md_body=body(), pods=(waiting,))
+    assert asyncio.run(room.mounts.told(NAME, seen)).unbound == {}
+    room.clock.forward(FIRST_SECONDS)
+    told = asyncio.run(room.mounts.told(NAME, seen)).unbound
+    assert told == {"one": "claim models is not bound yet"}
+    claiming(room, "Bound")
+    room.clock.forward(FIRST_SECONDS)
+    assert asyncio.run(room.mounts.told(NAME, seen)).unbound == {}
+
+
+def test_a_claim_that_may_not_be_read_is_not_missed() -> None:
+    room = Room()
+    waiting = claiming(room, "Pending")
+    room.cluster.denied = True
+    room.clock.forward(FIRST_SECONDS)
+    seen = Observed(md_body=body(), pods=(waiting,))
+    assert asyncio.run(room.mounts.told(NAME, seen)).unbound == {}

@@ -118,7 +118,7 @@ VOLUME_MISSING: Final = Reason(
         "the ModelDeployment."
     ),
     "outside",
-    causes="A claim that is unbound or in another namespace; a volume that is attached elsewhere.",
+    causes="A claim of another name or namespace; a volume that is attached elsewhere.",
 )
 ARTIFACT_MISMATCH: Final = Reason(
     "ArtifactMismatch",

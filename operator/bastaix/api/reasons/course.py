@@ -35,6 +35,12 @@ SCHEDULING: Final = Reason(
     "Compare spec.resources and runtime.head.resources with what the nodes have free.",
     "itself",
 )
+BINDING_VOLUME: Final = Reason(
+    "BindingVolume",
+    "A claim that a Pod needs is there and is not bound to a volume yet.",
+    "If it lasts, look at the Events of the claim, its storage class and its size.",
+    "itself",
+)
 PULLING_IMAGE: Final = Reason(
     "PullingImage", "A node pulls the image or mounts the volumes.", "Wait.", "itself"
 )
