@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from demo import steps
 from demo.kubectl import KubectlError, kubectl
 from tests.e2e.conftest import ECHO
 from tests.e2e.deployed import Deployed, Node
+from tests.unit.source import attempts
 
 ANSWER_SECONDS = 60
 
@@ -209,6 +211,27 @@ def _places(deployed: Deployed) -> Iterator[tuple[str, str]]:
     assert len(ids) >= 2, "head and worker"
     for node_id in sorted(ids):
         yield page(f"v0/logs?node_id={node_id}")
+
+
+def test_what_opens_archives_holds_nothing_in_its_container(real_node: Node) -> None:
+    """It is tried there by a process that is confined as one is that opens an archive."""
+    words = ("-n", steps.SYSTEM_NAMESPACE, "deployment/bastaix-source", "-c", "unpack")
+    program = Path(attempts.__file__).read_text()
+    said = kubectl("exec", "-i", *words, "--", "python", "-I", "-", stdin=program)
+    found = json.loads(said)
+    assert len(found["confined"]) > 20
+    assert {what: how for what, how in found["confined"].items() if how != "EPERM"} == {}
+    around = found["around"]
+    assert (around["user"], around["token"]) == (1001, False)
+    assert not {"work", "ca"} & set(around["folders"]), "nothing of the controller's"
+    assert not [name for name in around["environment"] if name.startswith("BASTAIX")]
+    servers = "python -I -m bastaix.source.unpack_server"
+    strangers = [
+        command
+        for command in around["processes"]
+        if not command.startswith(servers) and command != "python -I -"
+    ]
+    assert strangers == [], "the controller's processes are not in sight"
 
 
 def test_a_killed_worker_comes_back_with_everything_of_ours_and_the_git_host_down(

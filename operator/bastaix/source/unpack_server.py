@@ -43,7 +43,7 @@ def serve(path: Path) -> None:
     if os.waitstatus_to_exitcode(os.waitpid(_fork(_try_confinement), 0)[1]):
         sys.exit("archives cannot be opened here: this kernel or machine has no seccomp filters")
     path.unlink(missing_ok=True)
-    attending = 0
+    attending: set[int] = set()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         os.umask(0o111)  # who asks is another user
         listener.bind(str(path))
@@ -52,9 +52,8 @@ def serve(path: Path) -> None:
         while True:
             connection, _ = listener.accept()
             with connection:
-                attending -= _reap(wait=attending >= AT_ONCE)
-                _fork(lambda: _attend_alone(listener, connection))  # noqa: B023 used at once
-                attending += 1
+                attending -= _reap(wait=len(attending) >= AT_ONCE)
+                attending.add(_fork(lambda: _attend_alone(listener, connection)))  # noqa: B023
 
 
 def _attend_alone(listener: socket.socket, connection: socket.socket) -> int:
@@ -67,12 +66,12 @@ def _try_confinement() -> int:
     return 0 if confinement.forbid_system_calls() else _FAILED
 
 
-def _reap(*, wait: bool) -> int:
-    """How many processes have ended, at least one if it is to wait."""
-    ended = 0
+def _reap(*, wait: bool) -> set[int]:
+    """The processes that have ended, at least one if it is to wait; orphans are among them."""
+    ended: set[int] = set()
     with suppress(ChildProcessError):
-        while os.waitpid(-1, 0 if wait and not ended else os.WNOHANG)[0]:
-            ended += 1
+        while process := os.waitpid(-1, 0 if wait and not ended else os.WNOHANG)[0]:
+            ended.add(process)
     return ended
 
 
