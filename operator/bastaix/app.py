@@ -38,7 +38,7 @@ async def run(settings: Settings) -> None:
     endings = Endings(client.now)  # the watch's: they are as good after another replica has led
 
     def make() -> Reconciler:
-        answers = Answers(HttpProbe(settings.probe_url), metrics, client.now)
+        answers = Answers(HttpProbe(Random(), settings.probe_url), metrics, client.now)
         return Reconciler(
             cluster,
             answers,

@@ -26,7 +26,7 @@ def main() -> None:
 @click.option("--log-level", help="debug, info, warning or error. [info]")
 @click.option("--workers", help="How many are worked on at the same time. [16]")
 @click.option("--listen", help="Address of metrics and probes. [:8080]")
-@click.option("--probe-url", help="Where an app is asked. [http://{name}.{namespace}.svc:{port}]")
+@click.option("--probe-url", help="URL with {name}, {namespace}, {port} of a Service. [its Pods]")
 def operator(**given: str | None) -> None:
     """Bring ModelDeployments to what they ask for, until told to stop.
 

@@ -52,8 +52,9 @@ class Common:
 class Settings(Common):
     """The operator's."""
 
-    probe_url: str = "http://{name}.{namespace}.svc:{port}"
-    """Where an app is asked through a Service; the path comes from the check."""
+    probe_url: str | None = None
+    """Where an app is asked in place of its Pods, by an operator that does not reach them: with
+    the {name}, {namespace} and {port} of a Service. The path comes from the check."""
     evaluation_image: str | None = None
     """In which `bastaix eval` runs: the operator's own image, which it cannot know by itself."""
     reach: Reach | None = None
@@ -79,7 +80,7 @@ def read(given: Mapping[str, str | None], environment: Mapping[str, str] = os.en
     get = _getter(given, environment)
     return Settings(
         **_common(get, Settings()),
-        probe_url=_probe_url(get("probe_url", Settings.probe_url)),
+        probe_url=_probe_url(get("probe_url", "")),
         evaluation_image=get("evaluation_image", "") or None,
         reach=_reach(get("network_policies", "")),
     )
@@ -161,13 +162,17 @@ def _lease(text: str) -> tuple[str, str] | None:
     return namespace, name
 
 
-def _probe_url(text: str) -> str:
+def _probe_url(text: str) -> str | None:
+    if not text:
+        return None
     try:
-        text.format(name="name", namespace="namespace", port=80)
+        parts = urlsplit(text.format(name="name", namespace="namespace", port=80))
     except (KeyError, IndexError, ValueError) as error:
         raise BadSetting(
             f"probe URL may hold {{name}}, {{namespace}} and {{port}} alone, not {text!r}"
         ) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise BadSetting(f"probe URL must be http[s]://HOST[:PORT][/PATH], not {text!r}")
     return text.rstrip("/")
 
 

@@ -44,6 +44,9 @@ def test_an_empty_variable_is_not_set() -> None:
         ("listen", ":99999"),
         ("probe_url", "http://{pod}"),
         ("probe_url", "http://{"),
+        ("probe_url", "{name}.{namespace}.svc"),
+        ("probe_url", "file:///{name}"),
+        ("probe_url", "http://{name}.svc/?x="),
     ],
 )
 def test_what_cannot_be_used_is_named(name: str, value: str) -> None:

@@ -1,61 +1,110 @@
-"""Ask an app its check, as a client would: through a Service, over HTTP.
+"""Ask an app its check over HTTP, at the addresses of its own Pods.
 
 Nothing of what the app answers leaves this module, since a status can be read by people
 who may not read the answer.
 """
 
+import asyncio
 import json
 import socket
-from typing import Literal
+from random import Random
+from typing import Final, Literal
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from bastaix.api.check import Check
+from bastaix.api.names import SERVE_PORT
 from bastaix.reconcile.cluster import Address, Answer
 
-CONNECT_SECONDS = 3.0
-TOTAL_SECONDS = 15.0
-LARGEST_ANSWER = 1024 * 1024
+CONNECT_SECONDS: Final = 3.0
+TOTAL_SECONDS: Final = 15.0
+LARGEST_ANSWER: Final = 64 * 1024
+MOST_PODS: Final = 3
+"""Of one revision that are tried, if they cannot be reached."""
+
+_SAFE: Final = "/%:@!$&'()*+,;=-._~"
+"""What a path may hold as it is (RFC 3986); what is quoted already stays so."""
 
 
 class HttpProbe:
-    """`reconcile.cluster.Probe` over HTTP; `url` is a template with {name}, {namespace}, {port}."""
+    """`reconcile.cluster.Probe` over HTTP.
 
-    def __init__(self, url: str, *, seconds: float = TOTAL_SECONDS) -> None:
+    `url` is of an administrator whose operator does not reach Pods: a template with {name},
+    {namespace} and {port} of a Service, which is asked in their place.
+    """
+
+    def __init__(
+        self, random: Random, url: str | None = None, *, seconds: float = TOTAL_SECONDS
+    ) -> None:
+        self._random = random
         self._url = url
         self._seconds = seconds
 
     async def ask(self, check: Check, address: Address) -> Answer:
-        base = self._url.format(
-            name=address.service, namespace=address.namespace, port=address.port
-        )
-        url = base.removesuffix(":80") + check.path
-        what = f"{check.method} {url}"
-        timeout = aiohttp.ClientTimeout(total=self._seconds, sock_connect=CONNECT_SECONDS)
-        # a session for one question: an answer must come over a new connection, as a
-        # connection that was kept may lead to a Pod that the Service has left
-        connector = aiohttp.TCPConnector(force_close=True, family=socket.AF_UNSPEC)
-        reached: list[str] = []
-        tracing = _connections(reached)
-        try:
-            async with (
-                aiohttp.ClientSession(
-                    connector=connector, timeout=timeout, trace_configs=[tracing]
-                ) as session,
-                # where it would be redirected to is somebody else, whom nobody asked for
-                session.request(
-                    check.method, url, json=check.body, allow_redirects=False
-                ) as response,
-            ):
-                return _judge(check, what, response.status, await _text(response))
-        except aiohttp.ServerTimeoutError:  # of them only that of the connection is set
-            message = f"{what}: no connection within {CONNECT_SECONDS:.0f} s"
-            return Answer("unreachable", message)
-        except TimeoutError:
-            outcome: Literal["late", "unreachable"] = "late" if reached else "unreachable"
-            return Answer(outcome, f"{what}: no answer within {self._seconds:.0f} s")
-        except aiohttp.ClientError as error:
-            return Answer("unreachable", f"{what}: {type(error).__name__}")
+        if self._url is not None:
+            place = {"name": address.service, "namespace": address.namespace}
+            base = URL(self._url.format(**place, port=address.port))
+            return await ask(check, base, str(base), seconds=self._seconds)
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._seconds
+        answer = Answer("unreachable", "no Pod of it has an address where it can be asked")
+        pods = self._random.sample(address.pods, min(MOST_PODS, len(address.pods)))
+        for pod in pods:
+            base = URL.build(scheme="http", host=pod.ip, port=SERVE_PORT)
+            left = ends - loop.time()
+            if left > 0:
+                answer = await ask(check, base, f"Pod {pod.pod}", seconds=left)
+            if answer.outcome != "unreachable":
+                break
+        return answer
+
+
+async def ask(check: Check, base: URL, called: str, *, seconds: float) -> Answer:
+    """One request to `base`, and to nobody else; `called` is what a message calls it."""
+    url, what = target(base, check.path), f"{check.method} {check.path} at {called}"
+    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+    # a session for one question: an answer must come over a new connection, as a
+    # connection that was kept may lead to what has gone since
+    connector = aiohttp.TCPConnector(force_close=True, family=socket.AF_UNSPEC)
+    reached: list[str] = []
+    tracing = _connections(reached)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=connector, timeout=timeout, trace_configs=[tracing], trust_env=False
+            ) as session,
+            # where it would be redirected to is somebody else, whom nobody asked for
+            session.request(check.method, url, json=check.body, allow_redirects=False) as response,
+        ):
+            return _judge(check, what, response.status, await _text(response))
+    except aiohttp.ServerTimeoutError:  # of them only that of the connection is set
+        return Answer("unreachable", f"{what}: no connection within {CONNECT_SECONDS:.0f} s")
+    except TimeoutError:
+        outcome: Literal["late", "unreachable"] = "late" if reached else "unreachable"
+        return Answer(outcome, f"{what}: no answer within {seconds:.0f} s")
+    except aiohttp.ClientError as error:
+        return Answer("unreachable", f"{what}: {type(error).__name__}")
+
+
+def target(base: URL, path: str) -> URL:
+    """The address of a check's path, with its query, at a base; it is never a part of the host."""
+    before, _, query = path.partition("?")
+    raw = base.raw_path.rstrip("/") + quote(before, safe=_SAFE)
+    asked = quote(query, safe=_SAFE + "?")
+    url = URL.build(
+        scheme=base.scheme,
+        authority=base.raw_authority,
+        path=raw,
+        query_string=asked,
+        encoded=True,
+    )
+    wanted = f"{raw}?{asked}" if asked else raw
+    is_meant = path.startswith("/") and url.raw_path_qs == wanted
+    if not is_meant or url.raw_authority != base.raw_authority or url.scheme != base.scheme:
+        raise ValueError(f"{path!r} at {base} would be {url}")
+    return url
 
 
 def _connections(reached: list[str]) -> aiohttp.TraceConfig:
@@ -76,7 +125,7 @@ async def _text(response: aiohttp.ClientResponse) -> str:
         data += chunk
         if len(data) > LARGEST_ANSWER:
             break
-    return data.decode(errors="replace")
+    return data[:LARGEST_ANSWER].decode(errors="replace")
 
 
 def _judge(check: Check, what: str, status: int, text: str) -> Answer:
@@ -92,5 +141,5 @@ def _plain(text: str) -> str:
     """JSON writes what it likes as \\u escapes; a user compares what is meant."""
     try:
         return text + json.dumps(json.loads(text), ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or deeper than Python goes
         return text

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding
-from bastaix.kube.probe import TOTAL_SECONDS, HttpProbe
+from bastaix.kube.probe import TOTAL_SECONDS, ask
 from bastaix.local import commands, instance, places
 from bastaix.local.instance import Instance
 from bastaix.local.places import Place
@@ -19,7 +20,7 @@ from bastaix.observe import serve
 from bastaix.observe.causes import cause
 from bastaix.observe.resources import Amounts, demand
 from bastaix.observe.serve import App
-from bastaix.reconcile.cluster import Address, Answer
+from bastaix.reconcile.cluster import Answer
 
 _EVERY: Final = 0.5
 # Serve's proxy learns of an app a moment after it runs.
@@ -133,14 +134,13 @@ async def answered(here: Place, ray: Instance, seconds: float) -> Answer:
     One that does not answer yet is asked until the time is over; one that answers wrongly, for as
     long as it may be the proxy that does.
     """
-    check, plan = here.plan.check, here.plan
-    address = Address(namespace="", service=plan.name, port=here.port)
+    check = here.plan.check
     loop = asyncio.get_running_loop()
     began = loop.time()
     while True:
         left = began + seconds - loop.time()
         patience = min(TOTAL_SECONDS, max(left, _EVERY))
-        answer = await HttpProbe(url(here), seconds=patience).ask(check, address)
+        answer = await ask(check, URL(url(here)), url(here), seconds=patience)
         is_early = loop.time() - began < _SECONDS_TO_ROUTE
         if answer.outcome == "right":
             return answer

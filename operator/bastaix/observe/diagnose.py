@@ -39,7 +39,7 @@ class _View:
 def diagnose(observed: Observed, revision: str, via: Via = "stable") -> Finding:
     """The reason that says what is going on or wrong, and one line of evidence.
 
-    `via` is how it must have answered: a candidate through its own Service.
+    `via` is as whom it must have answered: as the active one, or as a candidate.
     """
     view = _View(observed, revision, via)
     return next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
@@ -107,8 +107,8 @@ def _answered(view: _View) -> Finding | None:
         return None
     if view.app is not None and view.app.status in (serve.DEPLOY_FAILED, serve.UNHEALTHY):
         return None
-    through = "the stable Service" if view.via == "stable" else "its own Service"
-    return Finding(reasons.READY, f"the app answered the check through {through}")
+    led = ", and the stable Service leads to it" if view.via == "stable" else ""
+    return Finding(reasons.READY, f"the app answered the check{led}")
 
 
 def _start_refused(view: _View) -> Finding | None:

@@ -17,8 +17,9 @@ from bastaix.observe.ownership import revision_label
 Object = Mapping[str, Any]
 
 Via = Literal["stable", "own", "beside"]
-"""Through which Service an app is asked: the stable one, KubeRay's own of the candidate, or
-KubeRay's own of the revision that lives beside the one in question, for comparison."""
+"""As whom a revision is asked, at its Pods: as the active one, to which the stable Service must
+lead, as the candidate on its own, or as the one that lives beside the one in question, for
+comparison."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Observed:
         return last if last is not None and last.revision == revision else None
 
     def answered(self, revision: str, via: Via = "stable") -> bool:
-        """It passed the check, and a replica stands behind the Service now as then."""
+        """It passed the check, and has a replica now as then."""
         last = self.check_of(revision, via)
         return last is not None and last.ok and self.has_replicas(revision)
 

@@ -14,9 +14,12 @@ from typing import Any, Final
 from bastaix.api import names, reasons
 from bastaix.api.conditions import SERVING, find_condition
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.endpoints import endpoints
 from bastaix.observe.observed import CheckResult, Observed, Via
-from bastaix.reconcile.cluster import Address, Probe, Tally
+from bastaix.reconcile.cluster import Address, Answer, Probe, Tally
+from bastaix.reconcile.drift import leads
 from bastaix.reconcile.index import Name
+from bastaix.render.service import service_spec
 from bastaix.rollout.asks import Ask, is_settling
 from bastaix.rollout.checks import check_for, digest
 from bastaix.rollout.roles import Roles
@@ -45,7 +48,11 @@ class Answers:
         """Ask an app, and remember how it went."""
         check = check_for(md, roles, ask.revision)
         before = observed.check_of(ask.revision, ask.via)
-        answer = await self._probe.ask(check, _address(md, ask))
+        if ask.via == "stable" and not leads(observed.service, service_spec(md.name, ask.revision)):
+            message = f"Service {names.service_name(md.name)} does not lead to the revision"
+            answer = Answer("unreachable", message)
+        else:
+            answer = await self._probe.ask(check, _address(md, observed, ask))
         name = md.namespace, md.name
         if before is None or _is_void(before, ask, roles):
             failures, wrong = 1, 0
@@ -137,8 +144,9 @@ def _counts(
     return last.asked == digest(check_for(md, roles, revision))
 
 
-def _address(md: ModelDeployment, ask: Ask) -> Address:
+def _address(md: ModelDeployment, observed: Observed, ask: Ask) -> Address:
+    pods = endpoints(observed, ask.revision)
     if ask.via == "stable":
-        return Address(md.namespace, names.service_name(md.name), names.STABLE_PORT)
+        return Address(md.namespace, names.service_name(md.name), names.STABLE_PORT, pods)
     name = names.candidate_service_name(md.name, ask.revision)
-    return Address(md.namespace, name, names.SERVE_PORT)
+    return Address(md.namespace, name, names.SERVE_PORT, pods)

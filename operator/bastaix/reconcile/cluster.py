@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from bastaix.api.check import Check
+from bastaix.observe.endpoints import Endpoint
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.kinds import Kind
 
@@ -81,11 +82,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Address:
-    """A Service and its port."""
+    """Where an app is asked: at one of its Pods."""
 
     namespace: str
     service: str
+    """The Service that they stand behind, and its port."""
     port: int
+    pods: tuple[Endpoint, ...] = ()
 
 
 class Cluster(Protocol):
@@ -132,7 +135,7 @@ class Cluster(Protocol):
 
 class Probe(Protocol):
     async def ask(self, check: Check, address: Address) -> Answer:
-        """Ask an app its check through a Service."""
+        """Ask an app its check."""
 
 
 class Recorder(Protocol):

@@ -33,16 +33,37 @@ def service_drifted(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
     """Whether a stamped Service must be applied; a port that somebody added is left to them."""
     if live is None or turned(live, intent):
         return True
-    ours = {_port(port) for port in intent["spec"]["ports"]}
-    ports = [port for port in live["spec"].get("ports") or () if _port(port) in ours]
-    return not contains({**live, "spec": {**live["spec"], "ports": ports}}, intent)
+    return not contains({**live, "spec": _compared(live["spec"], intent["spec"])}, intent)
 
 
 def turned(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
-    """Whether a Service leads elsewhere: its selector has a key too few, too many or wrong."""
-    if live is None:
-        return True
-    return bool(live["spec"].get("selector") != intent["spec"]["selector"])
+    """Whether a Service leads elsewhere: by its selector, to the key, its type or its port."""
+    return live is None or not _is_as(live["spec"], intent["spec"])
+
+
+def leads(live: Mapping[str, Any] | None, spec: Mapping[str, Any]) -> bool:
+    """Whether a Service sends its requests where one of this spec does.
+
+    A headless one has no port of its own, and stays headless: the API server keeps its clusterIP.
+    """
+    if live is None or live["spec"].get("clusterIP") == "None":
+        return False
+    return _is_as(live["spec"], spec)
+
+
+def _is_as(live: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    is_selected = bool(live.get("selector") == spec["selector"])
+    return is_selected and contains(_compared(live, spec), spec)
+
+
+def _compared(live: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With what the API server leaves out, and without the ports that others have added."""
+    ours = {_port(port) for port in spec["ports"]}
+    ports = [port for port in live.get("ports") or () if _port(port) in ours]
+    return {"type": "ClusterIP", "externalIPs": [], "publishNotReadyAddresses": False} | {
+        **live,
+        "ports": ports,
+    }
 
 
 def contains(live: Any, intent: Any) -> bool:

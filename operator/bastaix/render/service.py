@@ -48,21 +48,32 @@ def service(
             "annotations": annotations,
             "ownerReferences": [owner_reference(md)],
         },
-        "spec": {
-            # Labels of the Pods, not of a RayCluster: it survives a cluster that is made anew.
-            "selector": {
-                names.NAME_LABEL: md.name,
-                names.REVISION_LABEL: turn.revision or NO_REVISION,
-                names.RAY_SERVE_LABEL: "true",
-            },
-            "ports": [
-                {
-                    "name": "http",
-                    "port": names.STABLE_PORT,
-                    "protocol": "TCP",
-                    # a number, whatever a revision calls its port
-                    "targetPort": names.SERVE_PORT,
-                }
-            ],
+        "spec": service_spec(md.name, turn.revision),
+    }
+
+
+def service_spec(name: str, revision: str | None) -> dict[str, Any]:
+    """All by which it leads to the Pods of a revision and to nothing else.
+
+    What the API server would leave out is said, as another writer's value stays where we say none.
+    """
+    return {
+        "type": "ClusterIP",
+        "externalIPs": [],
+        "publishNotReadyAddresses": False,
+        # Labels of the Pods, not of a RayCluster: it survives a cluster that is made anew.
+        "selector": {
+            names.NAME_LABEL: name,
+            names.REVISION_LABEL: revision or NO_REVISION,
+            names.RAY_SERVE_LABEL: "true",
         },
+        "ports": [
+            {
+                "name": "http",
+                "port": names.STABLE_PORT,
+                "protocol": "TCP",
+                # a number, whatever a revision calls its port
+                "targetPort": names.SERVE_PORT,
+            }
+        ],
     }

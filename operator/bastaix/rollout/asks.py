@@ -65,7 +65,8 @@ def is_settling(roles: Roles, at: datetime) -> bool:
 
 
 def _is_reachable(observed: Observed, ask: Ask) -> bool:
-    """KubeRay makes a candidate's Service late; a name looked up too early is unknown for long."""
+    """A candidate is not asked before KubeRay's Service leads to it: its evaluation follows at
+    once, and a name that is looked up too early is unknown for long."""
     if not observed.has_replicas(ask.revision):
         return False
     status = (observed.rayservice_of(ask.revision) or {}).get("status") or {}
