@@ -27,6 +27,8 @@ from bastaix.source.failure import SourceFailure
 TYPE: Final = f"{names.GROUP}/artifact"
 COLLECT_SECONDS: Final = 300.0
 """Of one ModelDeployment, at most so often: nothing is hurt by an artifact that stays a while."""
+MOST_COMPARED: Final = 10_000
+"""That are remembered; one that is forgotten is read once more."""
 TAKEN_SECONDS: Final = 30.0
 """Until another look at a name that somebody else's Secret has."""
 
@@ -58,6 +60,8 @@ class Artifacts:
         self._now = now
         self._clock = clock
         self._collected: dict[tuple[str, str], float] = {}
+        self._compared: dict[str, None] = {}
+        """Uids of Secrets that hold what they should though no status notes them, in order."""
 
     async def uid(self, md: ModelDeployment, anchor: Anchor) -> str | None:
         """Of the Secret that holds the artifact; None: there is none, or it holds something else.
@@ -146,6 +150,7 @@ class Artifacts:
         found = [metadata for metadata in listed if _is_owned(md, metadata)]
         current = names.artifact_label(digest) if digest else None
         asked = anchors.anchors(md).values()
+        await self._remove_replaced(md, found, [each for each in asked if each.digest != digest])
         old = [
             metadata
             for metadata in found
@@ -156,6 +161,25 @@ class Artifacts:
             for metadata in old:
                 if _label(metadata) not in in_use:
                     await self._secrets.delete(metadata)
+
+    async def _remove_replaced(
+        self, md: ModelDeployment, found: Collection[Metadata], asked: Collection[Anchor]
+    ) -> None:
+        """Of what other sources gave: an earlier revision may be what serves, and mount it."""
+        anchored = {names.artifact_name(md.name, anchor.digest): anchor for anchor in asked}
+        for metadata in found:
+            anchor, uid = anchored.get(metadata["name"]), str(metadata["uid"])
+            if anchor is None or uid == anchor.uid or uid in self._compared:
+                continue
+            try:
+                held = await self._inspect(md, anchor.digest)
+            except SourceFailure as failure:
+                logger.warning("%s/%s: %s", md.namespace, md.name, failure.message)
+                continue
+            if held is not None:
+                self._compared[held.uid] = None
+                while len(self._compared) > MOST_COMPARED:
+                    del self._compared[next(iter(self._compared))]
 
     def _is_old(self, metadata: Metadata, asked: Collection[Anchor]) -> bool:
         label = _label(metadata)

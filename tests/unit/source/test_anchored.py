@@ -174,6 +174,25 @@ async def test_a_restored_secret_is_compared_once_and_its_uid_noted(story: Story
     assert story.verdict == ("True", "Verified")
 
 
+async def test_what_an_earlier_revision_mounts_is_looked_at_too(story: Story) -> None:
+    await story.look()
+    right = story.artifact()
+    assert right is not None
+    story.code.artifact = OTHER_CODE
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.secrets.used = {names.artifact_label(digest_of(CODE))}
+    story.secrets.replace(right["metadata"]["name"])
+    story.ticks.forward(301)
+    await story.look()
+    assert story.artifact() is not None, "as by a restore: it holds what it should"
+    story.secrets.replace(right["metadata"]["name"], **WRONG["bytes"](right))
+    story.ticks.forward(301)
+    await story.look()
+    assert story.artifact() is None
+    assert story.verdict == ("True", "Verified"), "of the source that the spec names"
+
+
 # ---- what is taken when the host is down
 
 
