@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from bastaix.api.yaml_reader import read_yaml
 from bastaix.observe.masking import is_named_like_a_secret
 
 _ENVIRONMENTS: Final = re.compile(
@@ -157,17 +158,10 @@ def in_json(text: str) -> Any:
 def in_yaml(text: str) -> Any:
     """None: it is none, or is made to grow by its aliases."""
     try:
-        found = yaml.load(text, Loader=_Plain)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        found = read_yaml(text)
+    except (yaml.YAMLError, ValueError):
         return None
     return found if isinstance(found, Mapping | list) else None
-
-
-class _Plain(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias")
-        return super().compose_node(parent, index)
 
 
 def secrets(value: Any, name: str = "") -> Iterator[str]:
