@@ -30,6 +30,8 @@ NOT_HERE: Final = {
     "KubeRayAbsent": "the kind cannot go from a cluster in use; tests/api/test_crd_kuberay.py",
     "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",
     "RayServiceRefused": "nothing that a spec may say is refused; from KubeRay's validation.go",
+    "SpecTooLarge": "known before anything runs; tests/unit/reconcile/test_too_large.py",
+    "RevisionCollision": "two specs of one hash are not to be had; tests/unit/reconcile",
     "InvalidSpec": "known before anything runs; tests/api/test_validation.py",
     "NotConverging": "another writer of our objects; tests/unit/reconcile/test_converging.py",
     "NotOwned": "somebody else's object; tests/unit/reconcile and tests/api/test_operator.py",
