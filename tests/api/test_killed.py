@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bastaix.reconcile import kinds
-from bastaix.rollout import record
+from bastaix.rollout.memory import recorded
 from cluster.control_plane import ControlPlane
 from tests.api.killing import KillingProxy, killing_proxy
 from tests.api.operator_process import OperatorProcess, until
@@ -127,7 +127,8 @@ class Stage:
             self.app.broken.discard(spoilt)
 
     def _ending(self, namespace: str) -> dict[str, Any]:
-        records = record.read(self.world.get(kinds.SERVICE, namespace, "echo"))
+        known = recorded(self.world.get(kinds.MODELDEPLOYMENT, namespace, "echo") or {})
+        records = known.records if known is not None else {}
         status = self.world.status(namespace)
         return {
             "selected": selected(self.world, namespace),

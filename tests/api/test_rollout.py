@@ -6,7 +6,7 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile import kinds
-from bastaix.rollout import record
+from bastaix.rollout.memory import recorded
 from tests.api.operator_process import OperatorProcess, until
 from tests.api.world import (
     EVENT,
@@ -94,8 +94,9 @@ def test_a_b_that_serve_gives_up_is_withdrawn_and_remembered(world: World, names
     assert world.condition("Stalled", namespace)["status"] == "True"
     assert world.condition("Serving", namespace)["status"] == "True"
     assert selected(world, namespace) == name_of(a)
-    records = record.read(world.get(kinds.SERVICE, namespace, "echo"))
-    assert records[name_of(b).rpartition("-")[2]].outcome == "Failed"
+    known = recorded(world.get(kinds.MODELDEPLOYMENT, namespace, "echo") or {})
+    assert known is not None
+    assert known.records[name_of(b).rpartition("-")[2]].outcome == "Failed"
     ask_for(world, namespace, "retry")
     again = other(world, namespace, a, b)
     assert name_of(again) == name_of(b)

@@ -62,7 +62,7 @@ def rendered(case: str) -> str:
     md = ModelDeployment.from_body(body)
     current = revision(md, None if content_key(md.spec.source) is None else DIGEST)
     turn = Turn(current.hash, since="2026-01-01T12:00:00Z")
-    children = [rayservice(md, current, deployment_name(md)), service(md, turn, None, None)]
+    children = [rayservice(md, current, deployment_name(md)), service(md, turn, {})]
     return yaml.dump_all(children, Dumper=Readable, sort_keys=True, width=1000)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bastaix.api import names, reasons
+from bastaix.api.conditions import parse_time
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, Reason
 from bastaix.observe.ownership import revision_label
@@ -88,6 +89,8 @@ class Observed:
     at: datetime | None = None
     """When it was seen; None: nobody has said."""
     kuberay: Literal["present", "missing"] = "present"
+    is_recorded: bool = True
+    """What is remembered of revisions is kept: the CRD has `status.rollout`."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server has just refused."""
     ends: tuple[End, ...] = ()
@@ -156,10 +159,7 @@ def creation(obj: Object) -> str:
 
 def moment(text: object) -> datetime | None:
     """As the API server writes it; None: it has not, or in no form that is known."""
-    try:
-        return datetime.fromisoformat(str(text)) if text else None
-    except ValueError:
-        return None
+    return parse_time(text)
 
 
 def condition(obj: Object, type: str) -> Object:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from bastaix.terminal import echo, echo_error, paint
-
 if TYPE_CHECKING:
     from bastaix.plugin.session import Session, Where
 
@@ -49,7 +47,10 @@ def takes_where(command: Command) -> Command:
 async def follow(session: "Session", name: str) -> None:
     from bastaix.plugin import live
 
-    await live.follow(session, name, paint, is_terminal=sys.stdout.isatty())
+    def write(text: str) -> None:
+        click.echo(text, nl=False)
+
+    await live.follow(session, name, write, is_terminal=sys.stdout.isatty())
 
 
 def run_in(where: "Where", part: "Callable[[Session], Awaitable[T]]", exit_code: int = 1) -> T:
@@ -64,7 +65,7 @@ def run_in(where: "Where", part: "Callable[[Session], Awaitable[T]]", exit_code:
     try:
         return asyncio.run(run())
     except (Trouble, Senseless, Unclear) as error:
-        echo_error(f"Error: {error}")
+        click.echo(f"Error: {error}", err=True)
         sys.exit(exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -79,4 +80,4 @@ def width() -> int:
 
 def say(lines: list[str]) -> None:
     for line in lines:
-        echo(line)
+        click.echo(line)

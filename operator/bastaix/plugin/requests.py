@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bastaix.plugin.invoking import HELP, follow, run_in, takes_where
-from bastaix.terminal import echo
 
 if TYPE_CHECKING:
     from bastaix.plugin.asking import Asking
@@ -98,10 +97,10 @@ def pause(where: "Where", name: str, watch: bool) -> None:
 def _ask(where: "Where", name: str, asking: "Callable[[Seen], Asking]", watch: bool) -> None:
     async def run(session: "Session") -> None:
         asked = await session.ask(name, asking)
-        echo(f"{name}: {asked.promise}")
+        click.echo(f"{name}: {asked.promise}")
         if watch:
             await follow(session, name)
-        echo(f"kubectl bastaix status {name} --watch follows it")
+        click.echo(f"kubectl bastaix status {name} --watch follows it")
 
     run_in(where, run)
 

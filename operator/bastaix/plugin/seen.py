@@ -12,7 +12,7 @@ from bastaix.api import conditions
 from bastaix.api import rollout as rollouts
 from bastaix.api.rollout import Request
 from bastaix.render.revision import Revision, from_controller_revision
-from bastaix.rollout import record, wish
+from bastaix.rollout import memory, mirror, wish
 from bastaix.rollout.record import Record
 from bastaix.rollout.wish import Wish
 
@@ -120,11 +120,14 @@ def gathered(body: Object, controller_revisions: Sequence[Object], service: Obje
     """Of one ModelDeployment: another of the same name may have been there before it."""
     uid = str(body["metadata"]["uid"])
     service = service if service and _is_of(uid, service) else None
-    kept = _kept(controller_revisions, record.read(service), uid)
+    known = memory.recorded(body)
+    # of an operator that knows no status.rollout, what it has written on its Service
+    told, intent = mirror.read(service) if known is None else (known.records, known.wish)
+    kept = _kept(controller_revisions, told, uid)
     records = {each.hash: each.record for each in kept}
     request = rollouts.request(body["metadata"])
     active = ((body.get("status") or {}).get("active") or {}).get("revision")
-    standing = wish.current(body, service)
+    standing = wish.current(body, intent)
     standing = wish.taken_in(standing, request, records, target=None, active=active)
     return Seen(body, kept, standing)
 
@@ -181,10 +184,10 @@ def short(commit: object) -> str:
 
 def age(since: object, now: datetime) -> str:
     """As kubectl says it: the largest unit alone; nothing for no time."""
-    try:
-        seconds = int((now - datetime.fromisoformat(str(since))).total_seconds())
-    except (ValueError, TypeError):
+    time = conditions.parse_time(since)
+    if time is None:
         return ""
+    seconds = int((now - time).total_seconds())
     for unit, size, above in (("d", 86400, 172800), ("h", 3600, 7200), ("m", 60, 120)):
         if seconds >= above:
             return f"{seconds // size}{unit}"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api import names, reasons
-from bastaix.api.conditions import SERVING, find_condition
+from bastaix.api.conditions import SERVING, find_condition, parse_time
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.endpoints import endpoints
 from bastaix.observe.observed import CheckResult, Observed, Via
@@ -121,7 +121,9 @@ class Answers:
 
     def _measure(self, name: Name, metadata: dict[str, Any]) -> None:
         """Once for each RayService, and only if this process has been there from its beginning."""
-        created = datetime.fromisoformat(metadata["creationTimestamp"])
+        created = parse_time(metadata["creationTimestamp"])
+        if created is None:
+            return
         if self._measured.get(name) != metadata["uid"] and created >= self._born:
             self._measured[name] = metadata["uid"]
             self._tally.first_answer((self._now() - created).total_seconds())

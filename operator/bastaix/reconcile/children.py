@@ -22,8 +22,8 @@ from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import Revision
 from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
-from bastaix.rollout import replicas, wish
-from bastaix.rollout.record import Record, written
+from bastaix.rollout import mirror, replicas
+from bastaix.rollout.record import Record
 from bastaix.rollout.roles import Roles, made_at, revision
 
 Object = Mapping[str, Any]
@@ -41,6 +41,9 @@ def keep(observed: Observed, roles: Roles) -> frozenset[str]:
     if candidate in observed.refused and observed.rayservice_of(active) is not None:
         is_there = observed.rayservice_of(candidate or "") is not None
         return (roles.keep if is_there else roles.keep - {candidate}) | {active}
+    if not observed.is_recorded and observed.rayservice_of(candidate or "") is None:
+        # what cannot be remembered is not started, and nothing makes room for it
+        return roles.keep - {candidate} | frozenset(filter(None, (roles.active,)))
     if candidate is None or not roles.record(candidate).failed:
         return roles.keep
     began, failed = made_at(observed, candidate), moment(roles.record(candidate).at)
@@ -57,7 +60,8 @@ def rayservices(
     md: ModelDeployment, observed: Observed, roles: Roles, kept: frozenset[str], *, may_start: bool
 ) -> tuple[Manifest, ...]:
     """Those to be applied, the active one first."""
-    starting = frozenset(filter(None, (roles.wanted, roles.active))) if may_start else frozenset()
+    may_be_new = roles.wanted if observed.is_recorded else None
+    starting = frozenset(filter(None, (may_be_new, roles.active))) if may_start else frozenset()
     steps: list[Manifest] = []
     for hash in sorted(kept, key=lambda each: each != roles.active):
         live = observed.rayservice_of(hash)
@@ -84,12 +88,17 @@ def stable_service(
     turn: Turn,
     records: Mapping[str, Record],
 ) -> tuple[Manifest, ...]:
-    """It is there from the first revision on, before it leads anywhere."""
-    if observed.service is None and (roles.wanted is None or "Service" in observed.occupied):
+    """It is there from the first revision on, before it leads anywhere.
+
+    Applied to what was looked at alone: if it has changed since, that is looked at first.
+    """
+    live = observed.service
+    if live is None and (roles.wanted is None or "Service" in observed.occupied):
         return ()
-    kept = written(records), wish.written(roles.wish, records)
-    intent = stamped(service(md, turn, *kept))
-    return _applied(intent, observed.service, service_drifted)
+    intent = stamped(service(md, turn, mirror.annotations(records, roles.wish)))
+    steps = _applied(intent, live, service_drifted)
+    version = {} if live is None else {"resourceVersion": live["metadata"]["resourceVersion"]}
+    return tuple({**each, "metadata": {**each["metadata"], **version}} for each in steps)
 
 
 def scaling(

@@ -98,8 +98,13 @@ class Cluster(Protocol):
 
     async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]: ...
 
-    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
-        """Create an object, or find the one that is there; it is never changed."""
+    async def create(
+        self, kind: Kind, manifest: Mapping[str, Any], *, is_new: bool = False
+    ) -> Body:
+        """Create an object, or find the one that is there; it is never changed.
+
+        With `is_new` one that is there is a Refused of status 409.
+        """
 
     async def apply(
         self, kind: Kind, manifest: Mapping[str, Any], *, rehearsal: bool = False

@@ -1,15 +1,15 @@
 """What is to be done for one ModelDeployment, decided from what is seen. Pure.
 
 Which revision is wanted says `rollout.roles`, and what a candidate still lacks
-`rollout.gates`; here it becomes steps. A promotion, a failure and a return are one write each,
-of the stable Service; the next look acts on it, so the operator may be killed between any two
-writes. How the steps are taken, and in which order, is the reconciler's.
+`rollout.gates`; here it becomes steps. What is remembered is written first; a promotion is one
+write, of the stable Service, and the next look acts on what was written, so the operator may be
+killed between any two writes. How the steps are taken, and in which order, is the reconciler's.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
@@ -27,6 +27,7 @@ from bastaix.render.service import Turn
 from bastaix.rollout import asks, evaluations, gates
 from bastaix.rollout.asks import Ask
 from bastaix.rollout.checks import check_for, remembering
+from bastaix.rollout.memory import Memory
 from bastaix.rollout.record import Outcome, Record
 from bastaix.rollout.roles import Roles, turn_to
 from bastaix.rollout.story import Said, said
@@ -36,17 +37,23 @@ AT_ONCE: Final = 0.0
 
 @dataclass(frozen=True)
 class Told:
-    """What has happened, for an Event."""
+    """What has happened, for an Event and for the log."""
 
     reason: reasons.Reason
     note: str
     good: bool
+    transition: Literal["promotion", "rollback", "failure", "recreate"]
+    revision: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Steps to take, in this order; then when to look again, and what is to be said."""
 
+    memory: Memory
+    """What the steps rely on: written down before any of them is taken."""
+    is_repair: bool = False
+    """Somebody else has turned the stable Service: it is turned back before anything goes."""
     rehearsals: tuple[Manifest, ...] = ()
     """What must be found to be acceptable before anything is removed."""
     deletes: tuple[Object, ...] = ()
@@ -64,6 +71,12 @@ class Plan:
     @property
     def removes_pods(self) -> bool:
         return any(each["kind"] == "RayService" for each in self.deletes)
+
+    @property
+    def acts(self) -> bool:
+        """It changes something, or another look is to follow from what it has decided."""
+        steps = (self.deletes, self.patches, self.applies, self.creates)
+        return any(steps) or self.after == AT_ONCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,27 +102,30 @@ def plan(
     """The steps from what is seen to what the spec asks for."""
     stale = children.stale(observed, roles)
     if md.spec.suspend:
-        return Plan(deletes=(*living((*observed.rayservices, *observed.jobs)), *stale))
+        gone = living((*observed.rayservices, *observed.jobs))
+        return Plan(memory=roles.memory, deletes=(*gone, *stale))
     if observed.kuberay == "missing":
-        return _hindered(
-            Plan(applies=children.stable_service(md, observed, roles, roles.turn, roles.records)),
-            hindrance,
-        )
+        stable = children.stable_service(md, observed, roles, roles.turn, roles.records)
+        return _hindered(Plan(memory=roles.memory, applies=stable), hindrance)
     kept, left, move = _look(md, observed, roles, now)
     going = children.going(observed, kept)
     ended = living(evaluations.leaving(md, observed, roles, now))
     stable = children.stable_service(md, observed, roles, move.turn, move.records)
+    is_turned = any(turned(observed.service, each) for each in stable)
+    is_repair = is_turned and observed.service is not None and move.turn == roles.turn
     questions, due = asks.due(
         observed,
         roles,
         now,
         trial=roles.candidate if not roles.waits and roles.candidate in kept else None,
         is_baking=gates.is_baking(md, observed, roles, now),
-        is_turned=any(turned(observed.service, each) for each in stable),
+        is_turned=is_turned,
     )
     steps = Plan(
+        memory=replace(roles.memory, turn=move.turn, records=move.records),
+        is_repair=is_repair,
         rehearsals=children.rehearsals(md, observed, roles, going),
-        deletes=(*going, *stale, *ended),
+        deletes=() if is_repair else (*going, *stale, *ended),
         creates=(evaluations.job(md, observed, roles),) if move.evaluates else (),
         # what keeps clients served comes before what may be refused
         applies=(
@@ -121,7 +137,7 @@ def plan(
         # whom the Service leads to is asked when it does
         asks=questions if move.turn == roles.turn else (),
         after=soonest(
-            move.after,
+            AT_ONCE if is_repair else move.after,
             due,
             due_in(md, observed, roles, left, now),
         ),
@@ -139,10 +155,11 @@ def tell(
 ) -> Said | None:
     """What a plan would say, without the rendering that its steps need."""
     if md.spec.suspend or observed.kuberay == "missing":
-        return None if md.spec.suspend else _hindered(Plan(), hindrance).said
+        return None if md.spec.suspend else _hindered(Plan(memory=roles.memory), hindrance).said
     _, left, move = _look(md, observed, roles, now)
     word = said(observed, roles, move.verdict, left, now)
-    return _hindered(Plan(said=word), met(observed, roles, hindrance)).said
+    steps = Plan(memory=roles.memory, said=word)
+    return _hindered(steps, met(observed, roles, hindrance)).said
 
 
 def _look(
@@ -184,6 +201,8 @@ def _move(
     evaluation = evaluations.standing(md, observed, roles, record, now)
     known[roles.candidate] = evaluation.record
     verdict = gates.judge(md, observed, roles, evaluation, now)
+    if not observed.is_recorded and verdict.step in ("promote", "recreate"):
+        return stay if not roles.returning else _promoted(md, observed, roles, stay, verdict, now)
     if verdict.step == "promote":
         return _promoted(md, observed, roles, stay, verdict, now)
     if verdict.finding.reason == reasons.PAUSED:
@@ -193,13 +212,16 @@ def _move(
         return replace(
             stay,
             verdict=verdict,
-            evaluates=evaluation.starts and verdict.finding == evaluation.lacks,
+            evaluates=evaluation.starts
+            and verdict.finding == evaluation.lacks
+            and observed.is_recorded,
             after=soonest(stay.after, verdict.after, evaluation.after),
         )
     if verdict.step == "recreate":
         flagged = replace(evaluation.record, recreate=True)
         note = f"{verdict.finding.message}. Recreate follows: the active revision makes room."
-        return _noted(stay, roles.candidate, flagged, verdict.finding.reason, note)
+        happened = Told(verdict.finding.reason, note, False, "recreate", roles.candidate)
+        return _noted(stay, flagged, happened)
     return _failed(md, roles, stay, roles.candidate, "Failed", verdict.finding, now)
 
 
@@ -216,6 +238,13 @@ def _promoted(
     note += f"; revision {roles.active} had it before" if roles.active else ""
     reason = reasons.ROLLED_BACK if roles.returning else reasons.PROMOTED
     turn = turn_to(roles.candidate, roles, now)
+    happened = Told(
+        reason,
+        note,
+        good=not roles.returning,
+        transition="rollback" if roles.returning else "promotion",
+        revision=roles.candidate,
+    )
     records = dict(stay.records)
     if roles.candidate == roles.wish.rollback and roles.active in records:
         records[roles.active] = replace(records[roles.active], left=turn.since)
@@ -226,7 +255,7 @@ def _promoted(
         stay,
         turn=turn,
         records={**records, roles.candidate: promoted},
-        events=(Told(reason, note, good=not roles.returning),),
+        events=(happened,),
         verdict=verdict,
         after=AT_ONCE,
     )
@@ -261,16 +290,15 @@ def _failed(
         is_again=roles.wish.counts(before),
         now=now,
     )
-    return _noted(
-        stay, revision, failing, finding.reason, f"revision {revision}: {explained(finding)}"
-    )
+    note = f"revision {revision}: {explained(finding)}"
+    return _noted(stay, failing, Told(finding.reason, note, False, "failure", revision))
 
 
-def _noted(stay: _Move, revision: str, changed: Record, reason: reasons.Reason, note: str) -> _Move:
+def _noted(stay: _Move, changed: Record, happened: Told) -> _Move:
     return replace(
         stay,
-        records={**stay.records, revision: changed},
-        events=(Told(reason, note, good=False),),
+        records={**stay.records, happened.revision: changed},
+        events=(happened,),
         after=AT_ONCE,
     )
 
@@ -284,14 +312,17 @@ def _begins_anew(observed: Observed, roles: Roles) -> bool:
 
 
 def _remembered(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[str, Record]:
-    """With what the record of the active revision lacks: that it was turned to, what it answers."""
-    active, since = roles.active, roles.turn.since
+    """With what is seen: that the active revision was turned to, what it answers, who is who."""
+    active, since, target = roles.active, roles.turn.since, roles.target
     records = dict(roles.records)
+    if target is not None and target.hash in records:
+        records[target.hash] = replace(records[target.hash], sha256=target.sha256)
     if active is None or since is None or active not in records:
         return records
     if records[active].promoted is None:
         records[active] = records[active].turned_to(since)
-    if observed.answered(active) and roles.target and roles.target.hash == active:
+    records[active] = replace(records[active], passed=None)
+    if observed.answered(active) and target is not None and target.hash == active:
         records[active] = remembering(records[active], check_for(md, roles, active))
     return records
 

@@ -1,7 +1,7 @@
 """The story of one ModelDeployment, told anew each time anything about it may have changed.
 
-Keep the revision, observe, plan, take the steps, ask the apps, report. Each time the whole
-state is looked at, so it does not matter what woke it or how often. What to do is decided in
+Keep the revision, observe, plan, remember, take the steps, ask the apps, report. Each time the
+whole state is looked at, so it does not matter what woke it or how often. What to do is decided in
 `plan` and `rollout`, what to say in `observe` and `rollout`; here is only the order of effects.
 """
 
@@ -30,9 +30,10 @@ from bastaix.reconcile.isolation import Isolation
 from bastaix.reconcile.logs import Logs
 from bastaix.reconcile.mounts import Mounts
 from bastaix.reconcile.plan import AT_ONCE, Plan, Told, plan, tell
-from bastaix.reconcile.refusals import denied, explained
+from bastaix.reconcile.refusals import OUTDATED_SECONDS, denied, explained
 from bastaix.reconcile.reports import Reports
 from bastaix.reconcile.strays import Strays
+from bastaix.reconcile.transitions import log_removal, log_transition
 from bastaix.reconcile.waits import soonest
 from bastaix.render.networkpolicy import Reach
 from bastaix.render.revision import (
@@ -42,12 +43,15 @@ from bastaix.render.revision import (
     revision,
     revision_sha256,
 )
+from bastaix.rollout.memory import Memory, fields, is_news, recorded
 from bastaix.rollout.roles import Roles, roles
 from bastaix.rollout.status import refused, status
 from bastaix.rollout.story import Said
 
 LOOKS: Final = 8
 """In a row, before others get their turn."""
+CONFLICT: Final = "Conflict"
+"""By the API server, in a 409: the object is not any more what the write was decided on."""
 PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
 PATIENT_LAPS: Final = 3
@@ -62,6 +66,8 @@ class Goal:
     hindrance: Hindrance | None = None
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Revisions whose RayService the API server does not take; it is not asked again now."""
+    is_recorded: bool = True
+    """What is remembered was taken by the API server when it was written last."""
     occupied: Mapping[str, Waiting] = field(default_factory=dict)
     """By kind, that a name which is needed is taken; it is not asked for again now."""
 
@@ -109,14 +115,30 @@ class Reconciler:
         self._isolation = Isolation(cluster, reach)
         self._refused: dict[Name, Mapping[str, Refusal]] = {}
         self._laps: dict[Name, int] = {}
+        self._outdated: dict[Name, datetime] = {}  # when the CRD was seen to have no memory
 
     async def reconcile(self, name: Name) -> float | None:
         """Bring one ModelDeployment closer to its spec; the seconds until another look."""
+        try:
+            return await self._look(name)
+        except Refused as refusal:
+            if refusal.reason != CONFLICT:
+                raise
+        # it was decided on what is no more: somebody was faster
+        for kind, child in (
+            (kinds.MODELDEPLOYMENT, name),
+            (kinds.SERVICE, (name[0], names.service_name(name[1]))),
+        ):
+            await self._cluster.read(kind, child, live=True)
+        return await self._look(name)
+
+    async def _look(self, name: Name) -> float | None:
         body = await self._cluster.read(kinds.MODELDEPLOYMENT, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._answers.forget(name)
             self._refused.pop(name, None)
             self._laps.pop(name, None)
+            self._outdated.pop(name, None)
             for memory in (self._reports, self._mounts, self._endings, self._logs, self._strays):
                 memory.forget(name)
             return None
@@ -125,25 +147,40 @@ class Reconciler:
         except Stalled as stalled:
             await self._reports.report(body, refused(body, stalled.finding, self._now()))
             return None
-        goal = Goal()
+        goal = Goal(is_recorded=self._is_recorded(body))
         try:
             again = await self._isolation.enforce(md)
-            goal = await self._goal(md)
+            goal = await self._goal(md, goal)
             return soonest(again, await self._pursue(md, body, goal))
         except Hindrance as hindrance:
             said = Said(hindrance.finding, isinstance(hindrance, Stalled))
-            await self._tell(body, goal, said)
+            await self._tell(await self._reports.renewed(body), goal, said)
             return hindrance.after if isinstance(hindrance, Waiting) else None
         except Refused as refusal:
             if not refusal.is_transient:
-                await self._deny(body, goal, refusal)
+                await self._deny(await self._reports.renewed(body), goal, refusal)
             raise
 
-    async def _goal(self, md: ModelDeployment) -> Goal:
+    async def _goal(self, md: ModelDeployment, goal: Goal) -> Goal:
         try:
-            return Goal(await self._keep(md, verified(md)))
+            return replace(goal, target=await self._keep(md, verified(md)))
         except Hindrance as hindrance:
-            return Goal(None, hindrance)
+            return replace(goal, hindrance=hindrance)
+
+    def _is_recorded(self, body: Body) -> bool:
+        """It has a memory, or it is time to try whether it takes one."""
+        name, now = name_of(body["metadata"]), self._now()
+        if recorded(body) is not None:
+            self._outdated.pop(name, None)
+        since = self._outdated.get(name)
+        return since is None or (now - since).total_seconds() >= OUTDATED_SECONDS
+
+    def _remembering(self, body: Body, goal: Goal) -> Goal:
+        """After a write: it has a memory now, or the CRD has no field for it."""
+        if recorded(body) is not None:
+            return goal
+        self._outdated[name_of(body["metadata"])] = self._now()
+        return replace(goal, is_recorded=False)
 
     async def _pursue(self, md: ModelDeployment, body: Body, goal: Goal) -> float | None:
         """Look, decide, act, and again while one step makes the next one possible."""
@@ -152,9 +189,17 @@ class Reconciler:
         for _ in range(LOOKS):
             observed, parts = await self._observe(md, body, goal)
             steps = plan(md, observed, parts, goal.hindrance, self._now())
-            if steps.removes_pods and not await self._is_current(md, observed):
+            is_delicate = steps.removes_pods or steps.is_repair
+            if is_delicate and not await self._is_current(md, body, observed):
                 continue
-            refusals = await self._take(md, body, steps)
+            if goal.is_recorded and steps.acts and is_news(body, steps.memory):
+                body = await self._reports.remember(body, steps.memory)
+                goal = self._remembering(body, goal)
+                if not goal.is_recorded:  # then less may be done
+                    continue
+            refusals, memory = await self._take(md, body, steps)
+            if memory != steps.memory:
+                body = await self._reports.remember(body, memory)
             if not (refusals and steps.rehearsals):
                 events += steps.events
             if refusals:  # what follows from it is decided anew
@@ -167,11 +212,11 @@ class Reconciler:
             self._refused[name] = goal.refused
             written = _written(steps)
             if not steps.asks and steps.after != AT_ONCE:
-                await self._tell(body, goal, events=events)
+                await self._tell(body, goal, memory=memory, events=events)
                 self._laps.pop(name, None)
                 return steps.after
             if steps.asks:  # that an answer is awaited is told, as it may take its time
-                body = await self._tell(body, goal, events=events)
+                body = await self._tell(body, goal, memory=memory, events=events)
                 observed, parts = await self._observe(md, body, goal)
                 # at the same time, as each of them may hang
                 questions = (self._answers.ask(md, observed, parts, ask) for ask in steps.asks)
@@ -192,11 +237,19 @@ class Reconciler:
             await self._tell(body, goal, events=events)
             return PAUSE_SECONDS
         what = f"written again and again, and changed back: {', '.join(sorted(written))}"
-        await self._tell(body, goal, Said(Finding(reasons.NOT_CONVERGING, what), False), events)
+        said = Said(Finding(reasons.NOT_CONVERGING, what), False)
+        await self._tell(body, goal, said, events=events)
         return min(LONGEST_PAUSE_SECONDS, PAUSE_SECONDS * 2.0 ** (laps - 1))
 
-    async def _is_current(self, md: ModelDeployment, observed: Observed) -> bool:
-        """Whether the Service is as it was seen: by it is decided whose Pods may go."""
+    async def _is_current(self, md: ModelDeployment, body: Body, observed: Observed) -> bool:
+        """Whether the Service is as it was seen: by it is decided whose Pods may go.
+
+        Refused, as a write would be, if what is remembered has changed since.
+        """
+        name = md.namespace, md.name
+        newest = await self._cluster.read(kinds.MODELDEPLOYMENT, name, live=True)
+        if _version(newest) != _version(body):
+            raise Refused(409, CONFLICT, f"{names.KIND} {md.name} has changed")
         live = await self._service(md, live=True)
         is_ours = live is not None and is_controlled_by(live, md.uid)
         return _version(live if is_ours else None) == _version(observed.service)
@@ -216,19 +269,25 @@ class Reconciler:
         body: Body,
         goal: Goal,
         said: Said | None = None,
+        *,
+        memory: Memory | None = None,
         events: tuple[Told, ...] = (),
     ) -> Body:
-        """Report what is seen; gives the object as it is then, with the operator's status alone.
+        """Report what is seen; gives the object as it is then.
 
-        `said` is what cannot be seen: why a step could not be taken; `events` have been told.
+        `said` is what cannot be seen: why a step could not be taken; `memory` is what was decided
+        on, else what is known; `events` have been told.
         """
         md, now = ModelDeployment.from_body(body), self._now()
         observed, parts = await self._observe(md, body, goal)
         if said is None:
             said = tell(md, observed, parts, goal.hindrance, now)
         wanted = status(md, observed, parts, said, now)
-        await self._reports.report(body, wanted, events)
-        return {**body, "status": wanted}
+        if goal.is_recorded:
+            wanted["rollout"] = fields(memory or parts.memory)
+        body = await self._reports.report(body, wanted, events)
+        self._remembering(body, goal)
+        return body
 
     async def _deny(self, body: Body, goal: Goal, refusal: Refused) -> None:
         """Report a refusal: with what is seen, unless it was seeing that was refused."""
@@ -287,6 +346,7 @@ class Reconciler:
             occupied={**goal.occupied, **({"Service": squatted} if squatted else {})},
             image=self._image,
             refused=goal.refused,
+            is_recorded=goal.is_recorded,
             at=self._now(),
             kuberay="present" if self._cluster.serves(kinds.RAYSERVICE) else "missing",
         )
@@ -302,33 +362,57 @@ class Reconciler:
         found = None if live else await self._cluster.read(kinds.SERVICE, name)
         return found or await self._cluster.read(kinds.SERVICE, name, live=True)
 
-    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> Refusals:
-        """Take the steps; gives what was refused of them.
+    async def _take(self, md: ModelDeployment, body: Body, steps: Plan) -> tuple[Refusals, Memory]:
+        """Take the steps; gives what was refused of them, and what is to be remembered.
 
         After a rehearsal that is refused nothing is done, after a refusal all the rest is.
         """
         rehearsed = await self._refusals(md, steps.rehearsals, rehearsal=True)
         if rehearsed:
-            return rehearsed
+            return rehearsed, steps.memory
         for child in steps.deletes:
             with during("delete", kinds.of(child)):
                 await self._cluster.delete(kinds.of(child), child)
+            log_removal(md, child, steps.memory)
         for child, operations in steps.patches:
             with during("patch", kinds.of(child)):
                 await self._cluster.patch(kinds.of(child), child, operations)
         refusals = await self._refusals(md, steps.applies)
-        taken = [(child, await self._create(md, child)) for child in steps.creates]
         for told in steps.events:
+            log_transition(md, told)
             await self._recorder.record(
                 body, reason=told.reason.name, note=shortened(told.note), good=told.good
             )
-        occupied = {child["kind"]: found for child, found in taken if found is not None}
-        return Refusals(refusals.rayservices, {**refusals.occupied, **occupied})
+        memory, occupied = steps.memory, dict(refusals.occupied)
+        for manifest in steps.creates:
+            made = await self._create_job(md, manifest)
+            if isinstance(made, Waiting):
+                occupied[manifest["kind"]] = made
+            elif made is not None:
+                memory = memory.with_job(*made)
+        return Refusals(refusals.rayservices, occupied), memory
 
-    async def _create(self, md: ModelDeployment, manifest: Manifest) -> Waiting | None:
-        """Make what is made once; gives why not, if somebody else's has its name."""
-        with during("create", kinds.of(manifest)):
-            return foreign(md, await self._cluster.create(kinds.of(manifest), manifest))
+    async def _create_job(
+        self, md: ModelDeployment, manifest: Manifest
+    ) -> tuple[str, str] | Waiting | None:
+        """Make it; gives which revision it evaluates, and its uid, by which alone it is believed.
+
+        None: one was there that is controlled by the ModelDeployment and of which nothing is
+        remembered, as anybody may make it. It goes, and the next look makes ours.
+        """
+        try:
+            with during("create", kinds.JOB):
+                made = await self._cluster.create(kinds.JOB, manifest, is_new=True)
+        except Refused as refusal:
+            if refusal.status != 409:
+                raise
+            live = await self._cluster.read(kinds.JOB, name_of(manifest["metadata"]), live=True)
+            taken = None if live is None else foreign(md, live)
+            if live is not None and taken is None:
+                await self._cluster.delete(kinds.JOB, live)
+            return taken
+        metadata = made["metadata"]
+        return metadata["labels"][names.EVALUATION_LABEL], metadata["uid"]
 
     async def _refusals(
         self, md: ModelDeployment, manifests: Sequence[Manifest], *, rehearsal: bool = False
@@ -368,8 +452,8 @@ class Reconciler:
         return None
 
 
-def _version(service: Object | None) -> str | None:
-    return None if service is None else service["metadata"].get("resourceVersion")
+def _version(found: Object | None) -> str | None:
+    return None if found is None else found["metadata"].get("resourceVersion")
 
 
 def _written(steps: Plan) -> frozenset[str]:

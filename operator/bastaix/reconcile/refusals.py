@@ -13,6 +13,7 @@ from bastaix.reconcile.cluster import Refused
 from bastaix.rollout.roles import Roles
 
 UNSUPPORTED_SECONDS: Final = 60.0
+OUTDATED_SECONDS: Final = 60.0
 DENIED_SECONDS: Final = 30.0
 REFUSED_SECONDS: Final = 60.0
 """For so long a refusal that may change is waited for, once what was active has gone."""
@@ -49,6 +50,8 @@ def denied(refusal: Refused) -> Finding:
 
 def met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindrance | None:
     """What is in the way: of making the revision of the spec, or of what is to run."""
+    if hindrance is None and not observed.is_recorded and not roles.returning:
+        hindrance = _forgetful(roles)
     parties = (roles.candidate, roles.active, roles.before, roles.held)
     found = next((each for each in parties if each in observed.refused), None)
     if hindrance is not None or found is None:
@@ -58,6 +61,17 @@ def met(observed: Observed, roles: Roles, hindrance: Hindrance | None) -> Hindra
         # it was taken once, and nothing serves: whoever refuses it now may think better of it
         return Waiting(met.reason, met.message, REFUSED_SECONDS)
     return met
+
+
+def _forgetful(roles: Roles) -> Hindrance | None:
+    """What cannot be remembered is not begun; what is active goes on."""
+    if roles.candidate is None:
+        return None
+    message = (
+        "the CRD has no field status.rollout, where the operator keeps what it remembers:"
+        f" revision {roles.candidate} is neither started nor promoted"
+    )
+    return Waiting(reasons.CRD_OUTDATED, message, OUTDATED_SECONDS)
 
 
 def is_room_in_vain(observed: Observed, roles: Roles, refused: Refusal, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from bastaix.reconcile import kinds
 from bastaix.reconcile.cluster import Cluster, Recorder, Tally
 from bastaix.reconcile.index import Body, Name
 from bastaix.reconcile.plan import Told
+from bastaix.rollout.memory import Memory, fields
 from bastaix.rollout.status import ours
 
 
@@ -27,31 +28,29 @@ class Reports:
         self._tally.gone(name)
         self._started.pop(name, None)
 
+    async def remember(self, body: Body, memory: Memory) -> Body:
+        """Write what is remembered, the rest as it was told last; gives the object as it is then.
+
+        It has no memory then if the CRD has no field for it.
+        """
+        return await self._write(
+            body, {**ours(body.get("status") or {}), "rollout": fields(memory)}
+        )
+
     async def report(
         self, body: Body, wanted: dict[str, Any], events: tuple[Told, ...] = ()
-    ) -> None:
+    ) -> Body:
         """Write the status if it says something new, and tell a change of readiness.
 
-        What `events` have told of is not told twice.
+        What `events` have told of is not told twice. Gives the object as it is then.
         """
         name = body["metadata"]["namespace"], body["metadata"]["name"]
         ready = find_condition(wanted["conditions"], READY) or {}
         self._tally.standing(name, ready["status"] == "True", ready["reason"])
         old = body.get("status") or {}
         if _comparable(old) == _comparable(wanted):
-            return
-        manifest = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            # the uid, so that it never lands on another object that has got the name since
-            "metadata": {
-                "namespace": name[0],
-                "name": name[1],
-                "uid": body["metadata"]["uid"],
-            },
-            "status": wanted,
-        }
-        await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+            return body
+        written = await self._write(body, wanted)
         self._measure(name, old.get("startup") or {}, wanted.get("startup") or {})
         before = find_condition(old.get("conditions") or (), READY)
         told = {each.reason.name for each in events}
@@ -60,6 +59,38 @@ class Reports:
             await self._recorder.record(
                 body, reason=ready["reason"], note=ready["message"], good=good
             )
+        return written
+
+    async def _write(self, body: Body, wanted: Mapping[str, Any]) -> Body:
+        """Refused with 409 if the object has changed since: then that is to be looked at first."""
+        metadata = body["metadata"]
+        name = metadata["namespace"], metadata["name"]
+        manifest = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            # the uid, so that it never lands on another object that has got the name since
+            "metadata": {
+                "namespace": name[0],
+                "name": name[1],
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "status": wanted,
+        }
+        await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+        return await self.renewed(body)
+
+    async def renewed(self, body: Body) -> Body:
+        """The object with its status as it stands now; its spec is the one that was looked at."""
+        metadata = body["metadata"]
+        name = metadata["namespace"], metadata["name"]
+        found = await self._cluster.read(kinds.MODELDEPLOYMENT, name) or body
+        version = found["metadata"]["resourceVersion"]
+        return {
+            **body,
+            "metadata": {**metadata, "resourceVersion": version},
+            "status": found.get("status") or {},
+        }
 
     def _measure(self, name: Name, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Once for each start, though a status is at times compared with one before the last."""
@@ -70,6 +101,12 @@ class Reports:
 
 
 def _comparable(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Our part, without the order of its conditions, which is a map to the API server."""
+    """Our part, without the order of what are maps to the API server."""
     part = ours(status)
-    return {**part, "conditions": {each["type"]: each for each in part["conditions"]}}
+    rollout = part.get("rollout") or {}
+    revisions = {each["revision"]: each for each in rollout.get("revisions") or ()}
+    return {
+        **part,
+        "conditions": {each["type"]: each for each in part["conditions"]},
+        "rollout": {**rollout, "revisions": revisions},
+    }

@@ -1,9 +1,10 @@
 """The stable Service: its selector is the one place that says which revision is active.
 
-When it was turned, from which revision, and what became of each, stands beside it in the same
-object, so that one write says all of a promotion.
+When it was turned, and from which revision, stands beside it in the same object, so that one
+write says all of a promotion.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,17 +23,16 @@ class Turn:
     revision: str | None = None
     since: str | None = None
     previous: str | None = None
+    previous_since: str | None = None
+    """Since when it led there; remembered, and not said by the Service."""
 
 
-def service(
-    md: ModelDeployment, turn: Turn, records: str | None, wish: str | None
-) -> dict[str, Any]:
-    """`records` and `wish` as `rollout` has written them down; None: there is nothing to say."""
+def service(md: ModelDeployment, turn: Turn, mirrored: Mapping[str, str]) -> dict[str, Any]:
+    """`mirrored` are the annotations of `rollout.mirror`."""
     given = {
         names.SINCE_ANNOTATION: turn.since,
         names.PREVIOUS_ANNOTATION: turn.previous,
-        names.RECORDS_ANNOTATION: records,
-        names.WISH_ANNOTATION: wish,
+        **mirrored,
     }
     annotations = {key: value for key, value in given.items() if value is not None}
     return {

@@ -19,7 +19,7 @@ from bastaix.observe.ownership import is_controlled_by
 from bastaix.render.evaluation import OURS, THEIRS
 
 MAX_IDS_BYTES: Final = 1024
-"""Of the ids in one record: all records of a deployment share an annotation."""
+"""Of the ids in one record: a status has many."""
 _MOST_CASES: Final = 1_000_000_000
 _LONGEST_SECONDS: Final = 1e9
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -78,6 +78,15 @@ def reported(evaluation: Evaluation) -> dict[str, Any]:
         "failed": _bounded(evaluation.failed),
     }
     return {key: value for key, value in fields.items() if value not in (None, [])}
+
+
+def recalled(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was reported of one, as it stands in a status; None: it is not of that form."""
+    try:
+        outcome = _outcome(fields)
+        return None if outcome is None else reported(_evaluation(fields, outcome, ""))
+    except _Garbage:
+        return None
 
 
 def _bounded(ids: tuple[str, ...]) -> list[str]:

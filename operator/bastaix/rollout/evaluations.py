@@ -77,7 +77,7 @@ def standing(
     if md.spec.rollout.gate.evaluator is None and observed.image is None:
         message = "the operator does not know its own image: set BASTAIX_EVALUATION_IMAGE"
         return Standing(record=record, lacks=Finding(reasons.EVALUATION_ERROR, message))
-    job = _job_of(observed, roles.candidate)
+    job = _job_of(md, observed, roles.candidate)
     if job is None and "Job" in observed.occupied:
         taken = observed.occupied["Job"]
         return Standing(record=record, lacks=taken.finding, after=taken.after)
@@ -134,6 +134,8 @@ def _is_of_use(
 ) -> bool:
     """Not of a trial, a gate or an attempt before."""
     record = roles.record(roles.candidate)
+    if job["metadata"]["name"] != names.evaluation_name(md.name, str(roles.candidate)):
+        return False
     if md.spec.rollout.gate is None or record.evaluated == _key(md, observed, roles):
         return True
     if observed.rayservice_of(str(roles.candidate)) is None:
@@ -186,12 +188,16 @@ def _key(md: ModelDeployment, observed: Observed, roles: Roles) -> str | None:
 
 
 def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Object) -> bool:
-    """Of this gate and of this trial, and not on its way out."""
+    """Made by the operator, of this gate and of this trial, and not on its way out.
+
+    Who may create Jobs may make one beforehand that looks the same, but not with its uid.
+    """
     metadata = job["metadata"]
     annotations = metadata.get("annotations") or {}
     live = observed.rayservice_of(str(roles.candidate)) or {"metadata": {}}
     return (
         "deletionTimestamp" not in metadata
+        and metadata.get("uid") == roles.record(roles.candidate).job
         and annotations.get(names.KEY_ANNOTATION) == _key(md, observed, roles)
         and annotations.get(names.TRIAL_ANNOTATION) == live["metadata"].get("uid")
     )
@@ -199,11 +205,13 @@ def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Obje
 
 def _attempt(job: Object) -> int:
     text = (job["metadata"].get("annotations") or {}).get(names.ATTEMPT_ANNOTATION, "")
-    return int(text) if text.isdecimal() else 1
+    return min(int(text), MOST_ATTEMPTS) if text.isdecimal() and len(text) < 4 else 1
 
 
-def _job_of(observed: Observed, candidate: str | None) -> Object | None:
-    return next((each for each in observed.jobs if _evaluated(each) == candidate), None)
+def _job_of(md: ModelDeployment, observed: Observed, candidate: str | None) -> Object | None:
+    """By its name, which only one can have; anybody may label another one."""
+    name = names.evaluation_name(md.name, str(candidate))
+    return next((each for each in observed.jobs if each["metadata"]["name"] == name), None)
 
 
 def _evaluated(job: Object) -> str | None:

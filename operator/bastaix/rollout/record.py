@@ -1,26 +1,28 @@
-"""What became of each revision: kept on the stable Service, beside its selector.
+"""What became of a revision, and what it has passed: the memory of one.
 
-The two are all the memory of a rollout, and one write changes both, so an operator that is
-killed at any moment goes on where it was. Only what cannot be seen otherwise is in it.
-
-The ControllerRevision of a revision would be the place that suggests itself. But the API server
-compares its immutable data byte by byte, and refuses to annotate one whose JSON was not
-written the way that Go writes it.
+Only what cannot be seen otherwise is in it. Where it is kept says `rollout.memory`. It is read
+field by field, as it may come from anybody's hand: a record with a field of the wrong form is
+forgotten, which costs one more try, and never breaks a look.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from bastaix.api import names, reasons
-from bastaix.api.conditions import timestamp
+from bastaix.api import reasons
+from bastaix.api.conditions import parse_time, timestamp
 from bastaix.api.reasons import Finding
+from bastaix.rollout import evaluate
 
 Outcome = Literal["Promoted", "Failed", "RolledBack"]
 
 LARGEST_CHECK: Final = 4096
+LONGEST_MESSAGE: Final = 2000
+LONGEST_TEXT: Final = 128
+_LARGEST_NUMBER: Final = 10**15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Record:
     left: str | None = None
     """When another one got the traffic because somebody asked for that."""
     promoted: str | None = None
-    """When the stable Service was turned to it last."""
+    """When it was decided last that the stable Service is turned to it."""
     recreate: bool = False
     """There was no room for it beside the active revision."""
     check: Mapping[str, Any] | None = None
@@ -52,8 +54,12 @@ class Record:
     """Key of the last evaluation that it passed."""
     attempts: int = 0
     """Evaluations of this trial that ended in an error."""
+    job: str | None = None
+    """Uid of the Job that the operator made last to evaluate it; no other one is believed."""
     passed: str | None = None
     """Uid of its RayService when it passed the gate and had to wait for a word."""
+    sha256: str | None = None
+    """Of its identity, of which its name has but the first digits."""
 
     @property
     def failed(self) -> bool:
@@ -75,7 +81,7 @@ class Record:
             self,
             outcome=outcome,
             reason=finding.reason.name,
-            message=finding.message,
+            message=bounded(finding.message, LONGEST_MESSAGE),
             at=timestamp(now),
             generation=generation,
             request=request,
@@ -108,29 +114,11 @@ class Record:
             check=self.check,
             evaluation=self.evaluation,
             evaluated=self.evaluated,
+            job=self.job,
+            # for a trial that is looked at once more, should the Service not be turned after all
+            passed=self.passed,
+            sha256=self.sha256,
         )
-
-
-def read(service: Mapping[str, Any] | None) -> dict[str, Record]:
-    """The record of each revision; what cannot be read is forgotten, which costs one more try."""
-    annotations = ((service or {}).get("metadata") or {}).get("annotations") or {}
-    try:
-        found = json.loads(annotations.get(names.RECORDS_ANNOTATION, "{}"))
-        records = {str(hash): _read(given) for hash, given in found.items()}
-    except (ValueError, AttributeError):
-        return {}
-    return {hash: each for hash, each in records.items() if each is not None}
-
-
-def written(records: Mapping[str, Record]) -> str | None:
-    """The annotation; None: there is nothing to remember."""
-    default = asdict(Record())
-    given = {
-        hash: {key: value for key, value in asdict(each).items() if value != default[key]}
-        for hash, each in records.items()
-    }
-    kept = {hash: each for hash, each in given.items() if each}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":")) if kept else None
 
 
 def promoted(
@@ -142,13 +130,119 @@ def promoted(
             yield each.promoted, hash
 
 
-def _read(given: Mapping[str, Any]) -> Record | None:
-    known = {each.name for each in fields(Record)}
-    try:
-        record = Record(**{key: value for key, value in given.items() if key in known})
-        for moment in (record.at, record.promoted, record.left):
-            if moment is not None:
-                datetime.fromisoformat(moment)
-    except (ValueError, TypeError, AttributeError):
+def bounded(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def fields(record: Record) -> dict[str, Any]:
+    """As it is written down; what says nothing is left out."""
+    default = asdict(Record())
+    given = {key: value for key, value in asdict(record).items() if value != default[key]}
+    if record.check is not None:
+        given["check"] = _written_check(record.check)
+    return {_NAMES.get(key, key): value for key, value in given.items()}
+
+
+def read(given: object) -> Record | None:
+    """A record as `fields` gives it; None: it is none, and to be forgotten."""
+    if not isinstance(given, Mapping):
         return None
-    return record if record.outcome in (None, *get_args(Outcome)) else None
+    return typed({key: given.get(_NAMES.get(key, key)) for key in _FORMS})
+
+
+def typed(given: Mapping[str, Any]) -> Record | None:
+    """By the names of the fields of Record; None: one of them has not its form."""
+    found = {key: given[key] for key in _FORMS if given.get(key) is not None}
+    if not all(_FORMS[key](value) for key, value in found.items()):
+        return None
+    if "message" in found:
+        found["message"] = bounded(found["message"], LONGEST_MESSAGE)
+    if found.get("reason") not in reasons.BY_NAME:
+        found.pop("reason", None)
+    if "check" in found:
+        found["check"] = _read_check(found["check"])
+    if "evaluation" in found:
+        found["evaluation"] = evaluate.recalled(found["evaluation"])
+    return Record(**found)
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable()
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_NUMBER
+
+
+def is_time(value: object) -> bool:
+    """In the one form that is written: Python reads forms that the API server does not take."""
+    time = parse_time(value)
+    return time is not None and timestamp(time) == value
+
+
+def is_revision(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{8}", value) is not None
+
+
+def is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _written_check(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Its body as JSON text, whose length the CRD can bound."""
+    given = {key: value for key, value in check.items() if value is not None}
+    if "body" in given:
+        given["body"] = json.dumps(given["body"], sort_keys=True, separators=(",", ":"))
+    expect = {key: value for key, value in (check.get("expect") or {}).items() if value is not None}
+    return {**given, "expect": expect}
+
+
+def _read_check(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None: its body is no JSON. Whether it may be sent says whoever reads it as a check."""
+    if len(json.dumps(given)) > 3 * LARGEST_CHECK:
+        return None
+    body = given.get("body")
+    if not isinstance(body, str):
+        return dict(given)
+    try:
+        return {**given, "body": json.loads(body)}
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+_FORMS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "outcome": lambda value: value in get_args(Outcome),
+    "reason": is_text,
+    "message": lambda value: isinstance(value, str),
+    "at": is_time,
+    "generation": is_number,
+    "request": is_text,
+    "least": is_number,
+    "failures": is_number,
+    "left": is_time,
+    "promoted": is_time,
+    "recreate": lambda value: isinstance(value, bool),
+    "check": _is_map,
+    "evaluation": _is_map,
+    "evaluated": is_text,
+    "attempts": is_number,
+    "job": is_text,
+    "passed": is_text,
+    "sha256": is_sha256,
+}
+
+_NAMES: Final = {
+    "least": "minReplicas",
+    "left": "supersededAt",
+    "promoted": "promotedAt",
+    "recreate": "needsRecreate",
+    "evaluated": "evaluationKey",
+    "attempts": "evaluationErrors",
+    "job": "evaluationJob",
+    "passed": "passedTrial",
+}
+"""What a field is called in `status.rollout`, where that is another name."""

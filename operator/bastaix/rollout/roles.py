@@ -1,6 +1,6 @@
 """Which revision plays which part just now. Pure.
 
-Read off what is there: the stable Service says which is active, which was before it, and what
+Read off what is there: the stable Service says which is active, and the memory in the status what
 became of each. From this and the spec follows which one is wanted. Nothing is remembered
 elsewhere, so after a restart the same parts are given out.
 """
@@ -17,8 +17,9 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed, creation, moment, revision_of
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.render.service import NO_REVISION, Turn
-from bastaix.rollout import record, wish
-from bastaix.rollout.record import Record, promoted
+from bastaix.rollout import memory, wish
+from bastaix.rollout.memory import Memory
+from bastaix.rollout.record import Record, is_revision, is_time, promoted
 from bastaix.rollout.wish import Wish
 
 FIRST_RETRY_SECONDS: Final = 30.0
@@ -48,6 +49,11 @@ class Roles:
     held: str | None
     """A revision that failed and stays to be looked into."""
     retry_at: datetime | None
+
+    @property
+    def memory(self) -> Memory:
+        """What is known of all this, to be remembered."""
+        return Memory(records=self.records, wish=self.wish, turn=self.turn)
 
     @property
     def active(self) -> str | None:
@@ -92,12 +98,12 @@ class Roles:
 
 
 def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now: datetime) -> Roles:
-    known = record.read(observed.service)
+    known = memory.recalled(observed.md_body, observed.service)
     kept = [revision_of(each) for each in observed.controller_revisions]
-    records = {each: known.get(each, Record()) for each in kept if each is not None}
-    turn = _turn(md, observed)
+    records = {each: known.records.get(each, Record()) for each in kept if each is not None}
+    turn = _turn(md, observed, known.turn)
     spec = target.hash if target is not None else None
-    standing = wish.current(observed.md_body, observed.service)
+    standing = wish.current(observed.md_body, known.wish)
     standing = wish.taken_in(standing, md.request, records, target=spec, active=turn.revision)
     returns = standing.rollback is not None and standing.rollback in (*records, turn.revision)
     subject = standing.rollback if returns else spec or turn.revision
@@ -147,21 +153,42 @@ def _recreates(
     return strategy == "Recreate" or (strategy == "Auto" and had_no_room)
 
 
-def _turn(md: ModelDeployment, observed: Observed) -> Turn:
-    """Where the stable Service leads; if it cannot tell any more, what the status told last."""
+def _turn(md: ModelDeployment, observed: Observed, noted: Turn | None) -> Turn:
+    """Where the stable Service leads, unless somebody else has turned it.
+
+    `noted` is what was decided last: the Service leads there, or, until that has been carried
+    out, to where it led before. A Service that leads anywhere else, or is gone, does not count.
+    """
+    found = _selected(observed)
+    if noted is None or not _is_known(observed, str(noted.revision)):
+        return found or _reported(md, observed)
+    if found is None or (found.revision, found.since) != (noted.previous, noted.previous_since):
+        return noted
+    return found
+
+
+def _selected(observed: Observed) -> Turn | None:
+    """What the Service says by itself; None: it is gone, or somebody has turned it to nothing."""
     service = observed.service or {"metadata": {}}
-    annotations = service["metadata"].get("annotations") or {}
-    dates = annotations.get(SINCE_ANNOTATION), annotations.get(PREVIOUS_ANNOTATION)
     selected = ((service.get("spec") or {}).get("selector") or {}).get(REVISION_LABEL)
-    if selected == NO_REVISION:
+    annotations = service["metadata"].get("annotations") or {}
+    since = annotations.get(SINCE_ANNOTATION)
+    if selected == NO_REVISION and since is None:
         return Turn()
-    if selected is not None and not _is_known(observed, str(selected)):
-        selected, dates = None, (None, None)  # somebody has turned it to nothing
-    if selected is None:
-        selected = (md.status.get("active") or {}).get("revision")
-        if selected is None or observed.kept(selected) is None:
-            return Turn()
-    return Turn(str(selected), *dates)
+    if selected is None or not _is_known(observed, str(selected)):
+        return None
+    previous = annotations.get(PREVIOUS_ANNOTATION)
+    return Turn(
+        str(selected),
+        since if is_time(since) else None,
+        previous if is_revision(previous) else None,
+    )
+
+
+def _reported(md: ModelDeployment, observed: Observed) -> Turn:
+    """What the status told last."""
+    active = (md.status.get("active") or {}).get("revision")
+    return Turn(str(active)) if active and observed.kept(active) is not None else Turn()
 
 
 def _is_spoilt(turn: Turn, records: Mapping[str, Record]) -> bool:
@@ -271,4 +298,4 @@ def kept_for(md: ModelDeployment) -> timedelta:
 
 
 def turn_to(revision: str, roles: Roles, now: datetime) -> Turn:
-    return Turn(revision, timestamp(now), roles.active)
+    return Turn(revision, timestamp(now), roles.active, roles.turn.since)

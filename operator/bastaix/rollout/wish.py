@@ -1,4 +1,4 @@
-"""What the user asks for, and since when: kept on the stable Service beside the records. Pure.
+"""What the user asks for, and since when: remembered beside the records. Pure.
 
 A failure counts for as long as the spec asks for the same, and so does a return that was asked
 for by the annotation: neither is forgotten because somebody scales, or because the annotation
@@ -7,13 +7,12 @@ is overwritten. Which revision follows from it says `rollout.roles`.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from bastaix.api import names
 from bastaix.api.rollout import Request
-from bastaix.rollout.record import Record, promoted
+from bastaix.rollout.record import Record, is_number, is_revision, is_text, promoted
 
 _NO_REASON_TO_TRY_AGAIN: Final = ("scaling", "suspend")
 """Of the spec: a change of these asks for nothing else."""
@@ -38,9 +37,9 @@ class Wish:
         return failure.failed and not is_older and failure.request == self.request
 
 
-def current(body: Mapping[str, Any], service: Mapping[str, Any] | None) -> Wish:
+def current(body: Mapping[str, Any], kept: Wish | None) -> Wish:
     """What was taken in of what a ModelDeployment asks for now, its annotation left aside."""
-    digest, kept = _digest(body.get("spec") or {}), _read(service)
+    digest = _digest(body.get("spec") or {})
     generation = body["metadata"].get("generation", 1)
     if kept is not None and kept.generation <= generation:
         is_seen = generation in (kept.last, kept.generation)
@@ -75,28 +74,41 @@ def taken_in(
     return replace(current, rollback=None if to == target else to, request=request.text)
 
 
-def written(wish: Wish, records: Mapping[str, Record]) -> str | None:
-    """The annotation; None: nothing has failed and nobody has asked, so it says nothing."""
-    if wish.request is None and not any(each.failed for each in records.values()):
-        return None
-    given = {key: value for key, value in asdict(wish).items() if value is not None}
-    return json.dumps(given, sort_keys=True, separators=(",", ":"))
+def fields(wish: Wish) -> dict[str, Any]:
+    """As it is written down."""
+    given = {_NAMES.get(key, key): value for key, value in asdict(wish).items()}
+    return {key: value for key, value in given.items() if value is not None}
 
 
-def _read(service: Mapping[str, Any] | None) -> Wish | None:
-    """What was kept; None: nothing, or nothing that can be read."""
-    annotations = ((service or {}).get("metadata") or {}).get("annotations") or {}
-    known = {each.name for each in fields(Wish)}
-    try:
-        given = json.loads(annotations[names.WISH_ANNOTATION])
-        kept = Wish(**{key: value for key, value in given.items() if key in known})
-    except (KeyError, ValueError, TypeError, AttributeError):
+def read(given: object) -> Wish | None:
+    """As `fields` gives it; None: nothing, or nothing that can be read."""
+    if not isinstance(given, Mapping):
         return None
-    are_numbers = all(isinstance(each, int) for each in (kept.generation, kept.last))
-    are_texts = all(isinstance(each or "", str) for each in (kept.rollback, kept.request))
-    return kept if are_numbers and are_texts else None
+    return typed({key: given.get(_NAMES.get(key, key)) for key in _FORMS})
+
+
+def typed(given: Mapping[str, Any]) -> Wish | None:
+    """By the names of the fields of Wish; None: one is missing, or has not its form."""
+    found = {key: given[key] for key in _FORMS if given.get(key) is not None}
+    if not {"spec", "generation"} <= found.keys():
+        return None
+    if not all(_FORMS[key](value) for key, value in found.items()):
+        return None
+    return Wish(**found)
 
 
 def _digest(spec: Mapping[str, Any]) -> str:
     counted = {key: value for key, value in spec.items() if key not in _NO_REASON_TO_TRY_AGAIN}
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_FORMS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "spec": is_text,
+    "generation": is_number,
+    "last": is_number,
+    "rollback": is_revision,
+    "request": is_text,
+}
+
+_NAMES: Final = {"spec": "specDigest", "last": "lastGeneration", "rollback": "rollbackTo"}
+"""What a field is called in `status.rollout`, where that is another name."""

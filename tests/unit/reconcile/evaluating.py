@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bastaix.api import names
 from bastaix.api.evaluation import EXIT_CODES
-from bastaix.reconcile.kinds import JOB, POD, SERVICE
-from bastaix.rollout import record
+from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD
+from bastaix.rollout.memory import fields
+from bastaix.rollout.record import Record
 from tests.unit.reconcile.rollouts import COMMIT, B, there
 from tests.unit.reconcile.stage import IMAGE, NAME, Stage
 
@@ -73,13 +73,13 @@ def evaluating(**rollout: Any) -> tuple[Stage, str, str]:
 
 
 def remember(stage: Stage, name: str, **changed: Any) -> None:
-    """Change what stands on the stable Service of one revision."""
-    service = stage.cluster.body(SERVICE, NAME)
-    known = record.read(service)
+    """Change what is remembered of one revision."""
     hash = name.rpartition("-")[2]
-    known[hash] = replace(known[hash], **changed)
-    service["metadata"]["annotations"][names.RECORDS_ANNOTATION] = record.written(known)
-    stage.cluster.put(SERVICE, service)
+    known = stage.memory
+    record = replace(known.records.get(hash, Record()), **changed)
+    body = stage.cluster.body(MODELDEPLOYMENT, NAME)
+    body["status"]["rollout"] = fields(replace(known, records={**known.records, hash: record}))
+    stage.cluster.put(MODELDEPLOYMENT, body)
 
 
 def args(stage: Stage) -> list[str]:

@@ -10,7 +10,7 @@ from bastaix.api import names
 from bastaix.api.check import Check
 from bastaix.reconcile.cluster import Address, Answer, NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, SERVICE, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -35,8 +35,11 @@ class FakeCluster:
     writes: list[str] = field(default_factory=list)
     refusal: Refused | NoAnswer | None = None
     """What the next apply of a RayService is answered with."""
-    behind: Body | None = None
-    """A Service as it really is, of which the index has not heard yet."""
+    behind: dict[Kind, Body] = field(default_factory=dict)
+    """Objects as they really are, of which the index has not heard yet."""
+
+    has_memory: bool = True
+    """The CRD has `status.rollout`; one that has not drops it."""
 
     told: dict[str, list[Body]] = field(default_factory=dict)
     """Events, by the name of the object that they are about."""
@@ -77,9 +80,8 @@ class FakeCluster:
         return found
 
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
-        if live and kind == SERVICE and self.behind is not None:
-            newer, self.behind = self.behind, None
-            self.put(kind, newer)
+        if live and kind in self.behind:
+            self.put(kind, self.behind.pop(kind))
         return self._index.body(kind, name) or (self._strangers.get((kind, name)) if live else None)
 
     async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
@@ -94,10 +96,14 @@ class FakeCluster:
     async def log(self, pod: Mapping[str, Any]) -> str:
         return self.logs.get(pod["metadata"]["name"], "")
 
-    async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
+    async def create(
+        self, kind: Kind, manifest: Mapping[str, Any], *, is_new: bool = False
+    ) -> Body:
         self.writes.append(f"create {kind}")
         name = name_of(manifest["metadata"])
-        stranger = self._strangers.get((kind, name))
+        stranger = self._strangers.get((kind, name)) or self._index.body(kind, name)
+        if stranger is not None and is_new:
+            raise Refused(409, "AlreadyExists", f"{kind} {name} already exists")
         if stranger is not None:
             return stranger
         self.put(kind, manifest)
@@ -111,14 +117,18 @@ class FakeCluster:
             refusal, self.refusal = self.refusal, None
             raise refusal
         if not rehearsal:
+            self._demand_version(kind, manifest)
             self._merge(kind, manifest)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
         """What somebody else wrote of the status stays, as with server-side apply."""
         self.writes.append(f"status {kind}")
+        self._demand_version(kind, manifest)
         name = name_of(manifest["metadata"])
         before = (self._index.body(kind, name) or {}).get("status") or {}
-        wanted, mine = manifest["status"], self._applied.get(name, {"conditions": []})
+        wanted, mine = dict(manifest["status"]), self._applied.get(name, {"conditions": []})
+        if not self.has_memory:
+            wanted.pop("rollout", None)
         self._applied[name] = copy.deepcopy(wanted)
         types = {each["type"] for each in (*mine["conditions"], *wanted["conditions"])}
         others = [each for each in before.get("conditions") or () if each["type"] not in types]
@@ -143,10 +153,20 @@ class FakeCluster:
 
     async def delete(self, kind: Kind, body: Mapping[str, Any]) -> None:
         self.writes.append(f"delete {kind}")
-        self._index.ended(kind, body)
+        if self._strangers.pop((kind, name_of(body["metadata"])), None) is None:
+            self._index.ended(kind, body)
 
     def serves(self, kind: Kind) -> bool:
         return self.has_kuberay or kind != RAYSERVICE
+
+    def _demand_version(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
+        """Somebody was faster, if it is not the version any more that the write was decided on."""
+        wanted, name = manifest["metadata"].get("resourceVersion"), name_of(manifest["metadata"])
+        newer = self.behind.get(kind)
+        known = self._index.body(kind, name) or self._strangers.get((kind, name))
+        live = newer or known or {"metadata": {}}
+        if wanted is not None and (newer or wanted != live["metadata"].get("resourceVersion")):
+            raise Refused(409, "Conflict", f"{kind} {name} has been modified")
 
     def _merge(self, kind: Kind, manifest: Mapping[str, Any]) -> None:
         before = self._index.body(kind, name_of(manifest["metadata"])) or {"metadata": {}}

@@ -3,8 +3,8 @@
 from typing import Any
 
 from bastaix.api import names
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, SERVICE
-from bastaix.rollout import record
+from bastaix.reconcile.kinds import MODELDEPLOYMENT
+from bastaix.rollout.record import Record
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.stage import NAME, Stage, answering
 
@@ -37,9 +37,9 @@ def there(stage: Stage) -> set[str]:
     return {each["metadata"]["name"] for each in stage.rayservices}
 
 
-def outcome(stage: Stage, name: str) -> record.Record:
+def outcome(stage: Stage, name: str) -> Record:
     """What is remembered of a revision, by the name of its RayService."""
-    return record.read(stage.cluster.body(SERVICE, NAME))[name.rpartition("-")[2]]
+    return stage.memory.records.get(name.rpartition("-")[2], Record())
 
 
 def ask_for(stage: Stage, request: str) -> None:

@@ -15,6 +15,7 @@ from bastaix.reconcile.kinds import (
     Kind,
 )
 from bastaix.reconcile.reconciler import Reconciler
+from bastaix.rollout.memory import Memory, recorded
 from tests.unit.bodies import body, refused, verified, with_field
 from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
 
@@ -84,6 +85,12 @@ class Stage:
     @property
     def status(self) -> dict[str, Any]:
         return status_of(self.cluster, NAME)
+
+    @property
+    def memory(self) -> Memory:
+        found = recorded(self.cluster.body(MODELDEPLOYMENT, NAME))
+        assert found is not None, "nothing is remembered"
+        return found
 
     def condition(self, type: str) -> dict[str, Any]:
         conditions = self.status["conditions"]

@@ -38,6 +38,7 @@ def test_the_first_look_writes_each_child_once_and_one_status() -> None:
     assert stage.run() is None
     assert stage.writes() == [
         "create ControllerRevision",
+        "status ModelDeployment",  # that it is remembered is seen before anything is started
         "apply Service",
         "apply RayService",
         "status ModelDeployment",
@@ -259,7 +260,7 @@ def test_a_refusal_that_nobody_understands_is_told_and_tried_again() -> None:
 TROUBLE = [
     Refused(401, "Unauthorized", "the token cannot be checked just now"),
     Refused(404, "", ""),  # of a proxy in between
-    Refused(409, "Conflict", "the object has been modified"),
+    Refused(409, "AlreadyExists", "the object is being deleted"),
     Refused(410, "Expired", "the resource version is too old"),
     Refused(429, "TooManyRequests", "too much to do"),
     Refused(500, "InternalError", "etcdserver: leader changed"),
@@ -290,6 +291,15 @@ def test_a_refusal_that_comes_again_is_told(status: int) -> None:
     stage.cluster.refusal = Refused(status, "Reason", "never like this")
     stage.run()
     assert "never like this" in stage.ready["message"]
+
+
+def test_where_somebody_else_was_faster_it_looks_again_at_once_and_tells_nobody() -> None:
+    stage = Stage()
+    stage.cluster.refusal = Refused(409, "Conflict", "the object has been modified")
+    stage.run()
+    assert stage.ready["reason"] == "StartingRay"
+    assert stage.writes().count("apply RayService") == 2
+    assert stage.notes.events == []
 
 
 def test_a_spec_that_cannot_be_rendered_is_named() -> None:

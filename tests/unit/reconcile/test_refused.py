@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 
 from bastaix.reconcile.cluster import Refused
-from bastaix.reconcile.kinds import RAYSERVICE, SERVICE
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, SERVICE
 from bastaix.reconcile.refusals import DENIED_SECONDS, REFUSED_SECONDS
+from bastaix.render.service import Turn
+from bastaix.rollout.memory import fields, recorded
+from bastaix.rollout.record import Record
 from tests.unit.bodies import with_field
 from tests.unit.reconcile.fakes import FakeProbe
 from tests.unit.reconcile.rollouts import (
@@ -180,15 +183,38 @@ def test_two_apps_that_hang_are_waited_for_together_and_once() -> None:
     assert stage.cluster.body(SERVICE, NAME)["spec"] == body["spec"]
 
 
-def test_no_pods_go_by_a_service_that_is_not_what_it_was() -> None:
+def test_no_pods_go_by_a_status_that_is_not_what_it_was() -> None:
+    """Another operator has returned to A meanwhile, of which this one has not heard."""
     stage, a, b = promoted()
     stage.clock.forward(60)
-    stale = stage.cluster.body(SERVICE, NAME)
-    newer = with_field(stale, "spec.selector", {**stale["spec"]["selector"]})
-    newer["spec"]["selector"]["serving.bastaix.dev/revision"] = a.rpartition("-")[2]
-    stage.cluster.behind = newer
+    service, body = (stage.cluster.body(kind, NAME) for kind in (SERVICE, MODELDEPLOYMENT))
+    hash, since = a.rpartition("-")[2], "2026-01-01T13:00:30Z"
+    service["spec"]["selector"]["serving.bastaix.dev/revision"] = hash
+    service["metadata"]["annotations"]["serving.bastaix.dev/since"] = since
+    known = recorded(body)
+    assert known is not None
+    turn = Turn(hash, since)
+    failed = Record(outcome="RolledBack", reason="WrongAnswer", at=since, generation=2)
+    records = {**known.records, b.rpartition("-")[2]: failed}
+    body["status"]["rollout"] = fields(replace(known, turn=turn, records=records))
+    stage.cluster.behind = {SERVICE: service, MODELDEPLOYMENT: body}
     stage.run()
-    assert there(stage) == {a, b}, "somebody has turned it back meanwhile"
+    assert stage.selected == a
+    assert a in there(stage)
+
+
+def test_a_service_that_somebody_has_turned_is_turned_back_before_any_pods_go() -> None:
+    stage, a, b = promoted()
+    stage.clock.forward(60)
+    service = stage.cluster.body(SERVICE, NAME)
+    service["spec"]["selector"]["serving.bastaix.dev/revision"] = a.rpartition("-")[2]
+    stage.cluster.put(SERVICE, service)
+    stage.writes()
+    stage.run()
+    assert stage.selected == b
+    assert there(stage) == {b}
+    writes = [each for each in stage.writes() if not each.startswith("status")]
+    assert writes == ["apply Service", "delete RayService"]
 
 
 @pytest.mark.parametrize("suspend", [False, True])

@@ -1,12 +1,10 @@
 """What was asked for counts until something else is: failures and returns outlive an annotation."""
 
-import json
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bastaix.api.names import WISH_ANNOTATION
 from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, RAYSERVICE, SERVICE
 from bastaix.rollout import wish
 from tests.unit.bodies import body, with_field
@@ -326,26 +324,30 @@ def test_the_history_goes_on_to_tell_what_was_left() -> None:
     assert left["outcome"] == "RolledBack"
 
 
+RETURN = "aaaaaaaa"
+
+
 @pytest.mark.parametrize(
     ("kept", "is_read"),
     [
         ({}, True),
         ({"of a newer operator": 1}, True),
-        ({"rollback": ["a"]}, False),
+        ({"rollbackTo": ["aaaaaaaa"]}, False),
+        ({"rollbackTo": "no revision"}, False),
         ({"generation": "1"}, False),
+        ({"generation": True}, False),
         ({"generation": 9}, False),
+        ({"request": "a" * 129}, False),
+        ({"specDigest": None}, False),
     ],
 )
 def test_of_a_wish_is_read_what_can_be(kept: dict[str, Any], is_read: bool) -> None:
     body = {"metadata": {"generation": 3}, "spec": {"app": {}}}
-    known = asdict(wish.current(body, None)) | {"generation": 2, "rollback": "a"} | kept
-    annotations = {WISH_ANNOTATION: json.dumps(known)}
-    found = wish.current(body, {"metadata": {"annotations": annotations}})
-    assert (found.rollback == "a") == is_read
+    asked = replace(wish.current(body, None), generation=2, rollback=RETURN)
+    found = wish.current(body, wish.read({**wish.fields(asked), **kept}))
+    assert (found.rollback == RETURN) == is_read
 
 
-@pytest.mark.parametrize("text", ["[]", "1", "{", "null"])
-def test_what_is_no_wish_is_none(text: str) -> None:
-    body = {"metadata": {"generation": 3}, "spec": {}}
-    service = {"metadata": {"annotations": {WISH_ANNOTATION: text}}}
-    assert wish.current(body, service) == wish.current(body, None)
+@pytest.mark.parametrize("given", [[], 1, "{", None, {}])
+def test_what_is_no_wish_is_none(given: object) -> None:
+    assert wish.read(given) is None

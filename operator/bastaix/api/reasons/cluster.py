@@ -22,6 +22,16 @@ NOT_OWNED: Final = Reason(
     "Delete or rename that object, or give the ModelDeployment another name.",
     "outside",
 )
+CRD_OUTDATED: Final = Reason(
+    "CRDOutdated",
+    "The CRD is older than the operator, which cannot keep what it must remember.",
+    (
+        "Apply the CRD of the chart's version: `helm upgrade` with crds.enabled, or `kubectl apply"
+        " --server-side -f crds/modeldeployments.yaml`."
+    ),
+    "outside",
+    causes="An upgrade of the chart with crds.enabled=false, or of the operator's image alone.",
+)
 REVISION_COLLISION: Final = Reason(
     "RevisionCollision",
     "Another revision of this ModelDeployment has the same 8 digits in its name.",
