@@ -84,7 +84,7 @@ test-unit: venv ## Pure tests and goldens
 	@$(PYTHON) -m pytest --numprocesses=auto tests/unit tests/golden tests/observability
 
 test-api: venv ## A real etcd and API server, a real kstatus
-	@$(PYTHON) -m pytest tests/api tests/kstatus -m "not long"
+	@$(PYTHON) -m pytest tests/api tests/security tests/kstatus -m "not long"
 
 test-e2e: venv ## A real node, KubeRay, Ray and vLLM
 	@$(PYTHON) -m pytest tests/e2e -m "not long"
@@ -102,8 +102,11 @@ $(RAY_VENV)/.ready: $(UV) serve_apps/requirements.txt
 test-serve: venv $(RAY_VENV)/.ready ## The Serve apps alone with a real Ray and vLLM, without Kubernetes
 	@$(PYTHON) -m pytest tests/serve
 
-test-long: test-serve ## What is too slow for `make test`
-	@$(PYTHON) -m pytest tests/api tests/e2e -m long || [ $$? = 5 ]
+test-upgrade: venv ## An older version's running models under `helm upgrade` and `helm rollback`
+	@$(PYTHON) -m pytest tests/upgrade
+
+test-long: test-serve test-upgrade ## What is too slow for `make test`
+	@$(PYTHON) -m pytest tests/api tests/security tests/e2e -m long || [ $$? = 5 ]
 
 format: venv ## Let ruff format the code
 	@$(PYTHON) -m ruff check --fix --quiet . || true
@@ -119,4 +122,4 @@ bench: $(addprefix bench-,$(BENCHMARKS)) ## All of them; figures also in build/b
 bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict, rollout, diagnose
 	@$(PYTHON) -m benchmarks.$*
 
-.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-long corpus format bench
+.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-upgrade test-long corpus format bench

@@ -59,6 +59,20 @@ def _static(program: str) -> Image:
     return Image(program, DOCKERFILES / program / "Dockerfile", program=program)
 
 
+def operator(name: str = "operator", root: Path = ROOT) -> Image:
+    """The image of Bastaix itself, from a checkout of any version of it."""
+    copied = (
+        "operator/bastaix",
+        "crds",
+        "pyproject.toml",
+        "README.md",
+        "requirements/operator.txt",
+    )
+    return Image(
+        name, root / "operator/Dockerfile", tuple(root / part for part in copied), root=root
+    )
+
+
 IMAGES = {
     image.name: image
     for image in (
@@ -66,17 +80,7 @@ IMAGES = {
         _static("coredns"),
         _static("kuberay"),
         Image("githost", DOCKERFILES / "githost/Dockerfile", (DOCKERFILES / "githost",)),
-        Image(
-            "operator",
-            ROOT / "operator/Dockerfile",
-            (
-                ROOT / "operator/bastaix",
-                ROOT / "crds",
-                ROOT / "pyproject.toml",
-                ROOT / "README.md",
-                ROOT / "requirements/operator.txt",
-            ),
-        ),
+        operator(),
         Image(
             "ray",
             ROOT / "serve_apps/Dockerfile",
@@ -91,7 +95,12 @@ def ensure(*names: str, progress: Progress | None = None) -> dict[str, str]:
     """Make and import what containerd lacks, side by side; all of them where none is named."""
     if unknown := sorted(set(names) - set(IMAGES)):
         raise ImageError(f"no image is called {', '.join(unknown)}; there are {', '.join(IMAGES)}")
-    keys = {image: image.key() for image in map(IMAGES.__getitem__, names or IMAGES)}
+    return ensure_images(*map(IMAGES.__getitem__, names or IMAGES), progress=progress)
+
+
+def ensure_images(*wanted: Image, progress: Progress | None = None) -> dict[str, str]:
+    """The same for images of the caller's own."""
+    keys = {image: image.key() for image in wanted}
     references = {image.name: builder.reference(image.name, key) for image, key in keys.items()}
     complete = builder.complete()
     say = progress or Progress()

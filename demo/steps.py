@@ -26,16 +26,28 @@ CREDENTIAL = "git-token"
 GIT_HOST = [{"host": githost.HOST, "http": True, "private": True}]
 
 
-def install_operator(image: str, *values: str) -> None:
-    """Install or upgrade the chart, as a user would; returns when the operator is available."""
+def install_operator(image: str, *values: str, root: Path = ROOT) -> None:
+    """Install or upgrade the chart, as a user would; returns when the operator is available.
+
+    `root` is the checkout whose chart it is.
+    """
     repository, _, tag = image.rpartition(":")
     programs.run(
         programs.path("helm"),
-        *("upgrade", "--install", RELEASE, ROOT / "charts/bastaix"),
+        *("upgrade", "--install", RELEASE, root / "charts/bastaix"),
         *("--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
         *("--set", f"image.repository={repository}", "--set-string", f"image.tag={tag}"),
         *("--set-json", f"source.allowedHosts={json.dumps(GIT_HOST)}"),
         *(word for value in values for word in ("--set", value)),
+        KUBECONFIG=str(paths.KUBECONFIG),
+    )
+
+
+def roll_operator_back() -> None:
+    """To the revision of the release before, as a user who regrets an upgrade would."""
+    programs.run(
+        programs.path("helm"),
+        *("rollback", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--wait", "--timeout", "3m"),
         KUBECONFIG=str(paths.KUBECONFIG),
     )
 

@@ -28,6 +28,7 @@ from bastaix.source.credential import Secret
 from bastaix.source.failure import SourceFailure
 from bastaix.source.policy import Policy
 from bastaix.source.sandbox import Sandbox
+from bastaix.text.terminal import in_one_line
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -134,10 +135,10 @@ async def _check(
     """The line that says how it ended, and whether well."""
     metadata = body.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    say(f"{names.KIND} {name or 'without a name'}")
+    say(f"{names.KIND} {in_one_line(str(name or 'without a name'))}")
     found = examine(body, rules)
     for violation in found:
-        say(f"  {violation}")
+        say(f"  {in_one_line(str(violation))}")
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return f"{reasons.INVALID_SPEC}: {found[0]}{more}", False

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +13,7 @@ import click
 
 from bastaix.local.verbs import UnusableInput, reprex, run
 from bastaix.settings import BadSetting, read, read_source
+from bastaix.terminal import Formatter, echo, echo_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +74,7 @@ def explain(reason: str | None) -> None:
     from bastaix import explain as explaining
 
     try:
-        click.echo(explaining.listing() if reason is None else explaining.explain(reason))
+        echo(explaining.listing() if reason is None else explaining.explain(reason))
     except explaining.UnknownReason as unknown:
         raise click.UsageError(str(unknown)) from unknown
 
@@ -132,7 +132,7 @@ def check(file: TextIO, **given: Any) -> None:
     from bastaix.schema.documents import Unusable
 
     try:
-        passes = asyncio.run(checking.run(checking.given(file, os.environ, **given), click.echo))
+        passes = asyncio.run(checking.run(checking.given(file, os.environ, **given), echo))
     except (Unusable, BadSetting) as error:
         raise UnusableInput(str(error)) from error
     sys.exit(0 if passes else 1)
@@ -229,7 +229,7 @@ def evaluate(**given: Any) -> None:
         chosen = options(**given)
     except Unusable as error:
         raise UnusableInput(str(error)) from error
-    sys.exit(command.main(chosen, click.echo, partial(click.echo, err=True)))
+    sys.exit(command.main(chosen, echo, echo_error))
 
 
 @contextmanager
@@ -244,10 +244,8 @@ def _told() -> Iterator[None]:
 
 
 def _log(level: str) -> None:
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     # kopf tells of every object that it hands us; what comes of it we tell ourselves
     logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))

@@ -13,8 +13,14 @@ import aiohttp
 import kopf
 
 from bastaix.api import names
+from bastaix.api.sizes import is_stub
 from bastaix.reconcile.index import Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
+from bastaix.reconcile.packed import whole
+from bastaix.session import response_class
+
+CHUNK = 10
+"""Objects of a page of a listing, which is held as text: each may have megabytes."""
 
 Wake = Callable[[Name], None]
 Note = Callable[[Kind, Mapping[str, Any]], None]
@@ -76,8 +82,9 @@ def _registry(
 
 def _handler(kind: Kind, index: Index, wake: Wake, note: Note) -> Callable[..., Any]:
     async def inform(event: Mapping[str, Any], **_: Any) -> None:
-        body = event["object"]
-        note(kind, body)
+        body = event["object"]  # in brief: see `session`
+        if not is_stub(body):
+            note(kind, whole(body))
         metadata = body["metadata"]
         ended = event["type"] == "DELETED"
         # an end may be known already, from a read, to the index but not to who waits for it
@@ -104,7 +111,10 @@ def _login(listed: Listed) -> Callable[..., Any]:
 
 
 def _session(info: kopf.ConnectionInfo, listed: Listed) -> aiohttp.ClientSession:
-    """What kopf would make of it, with an ear on its listings: it tells of them in no other way."""
+    """What kopf would make of it, with an ear on its listings: it tells of them in no other way.
+
+    Of each object kopf gets its metadata in brief, so that it never holds a body as parsed JSON.
+    """
 
     async def note(_: Any, __: Any, end: aiohttp.TraceRequestEndParams) -> None:
         if end.method == "GET" and "watch" not in end.url.query and end.response.status == OK:
@@ -118,6 +128,7 @@ def _session(info: kopf.ConnectionInfo, listed: Listed) -> aiohttp.ClientSession
         proxy=info.proxy_url,
         trust_env=bool(info.trust_env),
         trace_configs=[trace],
+        response_class=response_class(),
     )
 
 
@@ -131,7 +142,7 @@ def _settings(kinds: frozenset[Kind]) -> kopf.OperatorSettings:
     settings.persistence.progress_storage = _NoProgress()
     settings.watching.server_timeout = 600
     settings.watching.client_timeout = 610
-    settings.watching.chunk_size = 100
+    settings.watching.chunk_size = CHUNK
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.queueing.error_delays = (1, 2, 5, 10, 30, 60)

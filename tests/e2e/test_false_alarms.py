@@ -1,19 +1,22 @@
 """A start that goes well never says that it fails, however slow it is.
 
-Twenty-one starts, some of them three side by side for processors that others burn too; all but the
-first for `make test-long`.
+Twenty-one starts, some of them three side by side for processors that others burn too, and the demo
+with its own model, volume and claim; all but the first for `make test-long`.
 """
 
 import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
 
+from demo import steps
+from demo.__main__ import NAME
 from demo.kubectl import kubectl
 from tests.e2e.deployed import Deployed, Node
 from tests.e2e.late_registry import late
@@ -100,6 +103,22 @@ def test_an_image_that_comes_late_is_waited_for(
         found = said.conditions()
     assert "Ready=False/PullingImage" in found["late"]
     _is_well(namespace, "late", found["late"])
+
+
+@pytest.mark.long
+def test_the_demo_never_shows_a_failure(real_node: Node) -> None:
+    """Its namespace, volume, claim and model come within a second, on a node that starts vLLM."""
+    namespace = f"demo-{uuid.uuid4().hex[:6]}"
+    try:
+        steps.prepare_namespace(namespace)
+        with told(namespace) as said:
+            image = real_node.images["ray"]
+            steps.apply(steps.MODEL, NAMESPACE=namespace, COMMIT=real_node.commit, IMAGE=image)
+            steps.wait_ready(NAME, namespace, seconds=900, progress=real_node.progress)
+            found = said.conditions()
+        _is_well(namespace, NAME, found[NAME])
+    finally:
+        steps.remove_namespace(namespace)
 
 
 def _is_well(namespace: str, name: str, said: list[str]) -> None:

@@ -16,10 +16,14 @@ from cluster import paths, programs
 class Told:
     file: Path
 
+    def objects(self) -> Iterator[dict[str, Any]]:
+        """Every object each time that it was seen."""
+        return _objects(self.file.read_text())
+
     def conditions(self) -> dict[str, list[str]]:
         """By name, each `Type=Status/Reason` that was ever there, in order."""
         found: dict[str, list[str]] = {}
-        for each in _objects(self.file.read_text()):
+        for each in self.objects():
             kept = found.setdefault(each["metadata"]["name"], [])
             conditions = (each.get("status") or {}).get("conditions") or ()
             said = (f"{one['type']}={one['status']}/{one['reason']}" for one in conditions)
@@ -28,12 +32,12 @@ class Told:
 
 
 @contextmanager
-def told(namespace: str) -> Iterator[Told]:
-    """Of every ModelDeployment in the namespace, from here to the end of the block."""
+def told(namespace: str, kind: str = "md") -> Iterator[Told]:
+    """Of every object of a kind in the namespace, from here to the end of the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "told"
         with file.open("w") as out:
-            words = ("get", "md", "-n", namespace, "--watch", "--output=json")
+            words = ("get", kind, "-n", namespace, "--watch", "--output=json")
             kubectl = (str(programs.path("kubectl")), f"--kubeconfig={paths.KUBECONFIG}")
             watch = subprocess.Popen([*kubectl, *words], stdout=out)
             try:

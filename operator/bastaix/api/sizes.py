@@ -15,6 +15,18 @@ MOST_FREE_VALUES: Final = 10_000
 DEEPEST_FREE: Final = 32
 """Of all that is free-form in one spec together."""
 
+MOST_BYTES: Final = 1024 * 1024
+MOST_VALUES: Final = 50_000
+DEEPEST: Final = 100
+"""Of one object of the API server as JSON; a RayService has 5 KB, 300 values and 12 levels."""
+LIMIT: Final = (
+    f"is too large to be read: the limit is {MOST_BYTES:,} bytes of JSON,"
+    f" {MOST_VALUES:,} values and {DEEPEST} levels"
+)
+
+PACKED: Final = "packed"
+"""Key of a body in brief under which the whole is, compressed and in base64; empty: too large."""
+
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
@@ -33,6 +45,16 @@ def is_deeper(data: bytes, levels: int) -> bool:
     for _ in range(levels):
         braces = braces.replace(b"{}", b"")  # the innermost level
     return bool(braces)
+
+
+def fits(data: bytes) -> bool:
+    """Whether a JSON text is small enough to be read as a whole."""
+    return len(data) <= MOST_BYTES and values(data) <= MOST_VALUES and not is_deeper(data, DEEPEST)
+
+
+def is_stub(body: Mapping[str, Any]) -> bool:
+    """Whether it stands for an object that is too large: its metadata in brief, and its status."""
+    return bool(body.get(PACKED) == "")
 
 
 def excess(free: Mapping[str, Any]) -> str | None:

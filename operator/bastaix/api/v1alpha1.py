@@ -146,6 +146,8 @@ class ModelDeployment:
     def from_body(cls, body: Json) -> "ModelDeployment":
         """Read an object as the API server gives it; Stalled names the field that is wrong."""
         metadata = cast(Json, body["metadata"])
+        if sizes.is_stub(body):
+            raise Stalled(reasons.SPEC_TOO_LARGE, f"the object {sizes.LIMIT}")
         spec = Fields(body.get("spec") or {}, "spec")
         return cls(
             name=metadata["name"],

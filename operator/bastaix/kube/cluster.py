@@ -7,7 +7,6 @@ when, is decided in `reconcile`.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,17 +18,25 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from yaml import YAMLError
 from yarl import URL
 
-from bastaix.api import names
+from bastaix.api import names, sizes
 from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import EVENT, PERSISTENTVOLUMECLAIM, POD, Kind
+from bastaix.reconcile.kinds import EVENT, MODELDEPLOYMENT, PERSISTENTVOLUMECLAIM, POD, Kind
+from bastaix.reconcile.packed import read_answer
 
 TIMEOUT = 30.0
 IN_FLIGHT_SECONDS = 3.0
 """A write that was sent in time may take so much longer; nobody else leads before that is over."""
-PAGE = 200
+PAGE = 50
+"""Of metadata; one may be as large as an object can be."""
+MOST_EVENTS = 20
+MOST_EVENT_BYTES = 256 * 1024
+"""Who may write Events may write them as large as any object, and core/v1 sets no limit."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Of any other answer."""
+TOO_LARGE = 413
 MOST_REDUCTIONS = 10
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024
@@ -117,8 +124,11 @@ class Client:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        most: int = MOST_BYTES,
     ) -> Body:
         """One request; Refused when the API server does not grant it, else NoAnswer.
+
+        Refused too when the answer has more than `most` bytes; what is beyond is not read.
 
         Told to come back later, it does so a few times: the API server says that when it has
         too much to do, and while the storage of a new kind is being set up.
@@ -126,7 +136,7 @@ class Client:
         headers = {"Accept": accept, "Content-Type": content_type}
         target = f"{path}?{urlencode(query)}" if query else path
         for left in reversed(range(PATIENCE)):
-            status, answer = await self._send(method, target, body, headers)
+            status, answer = await self._send(method, target, body, headers, most)
             if status < 400:
                 return answer
             if status != BUSY or not left:
@@ -144,13 +154,18 @@ class Client:
         raise _refusal(status, _json(data))
 
     async def _send(
-        self, method: str, target: str, body: object, headers: dict[str, str]
+        self, method: str, target: str, body: object, headers: dict[str, str], most: int
     ) -> tuple[int, Body]:
-        status, data = await self._transfer(method, target, body, headers)
+        status, data = await self._transfer(method, target, body, headers, most)
         return status, _json(data)
 
     async def _transfer(
-        self, method: str, target: str, body: object, headers: dict[str, str]
+        self,
+        method: str,
+        target: str,
+        body: object,
+        headers: dict[str, str],
+        most: int = MOST_BYTES,
     ) -> tuple[int, bytes]:
         # the login may bring another token each time, so the headers are made each time
         method, url, headers, _, _ = await self._client.param_serialize(
@@ -164,7 +179,7 @@ class Client:
                 method, url, headers, body=body, _request_timeout=timeout
             )
             self._clock.read(response.getheader("Date"), sent)  # type: ignore[no-untyped-call]
-            return response.status, await response.read()  # type: ignore[no-untyped-call]
+            return response.status, await _read(response.response, most)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(str(error) or type(error).__name__) from error
 
@@ -215,6 +230,12 @@ class KubeCluster:
         self._served = kinds
 
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
+        body = await self._read(kind, name, live=live)
+        if body is not None and kind != MODELDEPLOYMENT and sizes.is_stub(body):
+            raise Refused(TOO_LARGE, "TooLarge", f"{kind} {name[1]} {sizes.LIMIT}")
+        return body
+
+    async def _read(self, kind: Kind, name: Name, *, live: bool) -> Body | None:
         if not live:
             body = self._index.body(kind, name)
             if body is not None or not self._index.knows(kind, name):
@@ -323,8 +344,12 @@ class KubeCluster:
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         metadata = body["metadata"]
-        query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}", "limit": str(PAGE)}
-        page = await self._client.request("GET", EVENT.path(metadata["namespace"]), query=query)
+        query = {
+            "fieldSelector": f"involvedObject.uid={metadata['uid']}",
+            "limit": str(MOST_EVENTS),
+        }
+        path = EVENT.path(metadata["namespace"])
+        page = await self._client.request("GET", path, query=query, most=MOST_EVENT_BYTES)
         return page["items"] or ()
 
     async def claim(self, namespace: str, name: str) -> Body | None:
@@ -394,6 +419,18 @@ def _demand_meant(url: str) -> None:
         raise ValueError("a path of the API server must not be changed on its way")
 
 
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The answer; Refused when there is more of it, which is not read."""
+    data = bytearray()
+    async for part in response.content.iter_chunked(64 * 1024):
+        data += part
+        if len(data) > most:
+            response.close()
+            message = f"the answer has more than {most:,} bytes"
+            raise Refused(TOO_LARGE, "TooLarge", message)
+    return bytes(data)
+
+
 def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Metadata without managedFields, of which a thousand would weigh more than all else."""
     wanted = ("name", "namespace", "uid", "resourceVersion", "labels")
@@ -409,7 +446,7 @@ def _refusal(status: int, answer: Body) -> Refused:
 def _json(data: bytes) -> Body:
     """A proxy in between may answer with something else than JSON; that is told by its status."""
     try:
-        answer = json.loads(data)
+        answer = read_answer(data)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -53,8 +53,8 @@ def serving(shell: Shell) -> str:
 def asking(check: Check, port: int) -> str:
     url = shlex.quote(f"http://{HOST}:{port}{check.path}")
     if check.body is None:
-        return f"curl -i {'' if check.method == 'GET' else f'-X {check.method} '}{url}"
-    method = "" if check.method == "POST" else f"-X {check.method} "
+        return f"curl -i {'' if check.method == 'GET' else f'-X {shlex.quote(check.method)} '}{url}"
+    method = "" if check.method == "POST" else f"-X {shlex.quote(check.method)} "
     body = shlex.quote(json.dumps(check.body, ensure_ascii=False))
     return f"curl -i {method}{url} -H 'Content-Type: application/json' -d {body}"
 
@@ -62,13 +62,14 @@ def asking(check: Check, port: int) -> str:
 def fetching(source: Source) -> str | None:
     """Git's own words for one commit; for an archive, its download and its sum."""
     if source.git is not None:
-        repository = shlex.quote(source.git.repository)
+        repository, commit = shlex.quote(source.git.repository), shlex.quote(source.git.commit)
         return (
-            f"git init -q /tmp/x && git -C /tmp/x fetch --depth 1 {repository} {source.git.commit}"
+            'folder=$(mktemp -d) && git init -q "$folder"'
+            f' && git -C "$folder" fetch --depth 1 -- {repository} {commit}'
         )
     if source.archive is None or not source.archive.url.startswith("http"):
         return None
-    return f"curl -fsSL {shlex.quote(source.archive.url)} | sha256sum"
+    return f"curl -fsSL -- {shlex.quote(source.archive.url)} | sha256sum"
 
 
 def looking(tree: str, source: Source, python: str, import_path: str) -> str:

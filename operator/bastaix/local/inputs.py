@@ -16,6 +16,7 @@ import aiohttp
 import yaml
 
 from bastaix.api import names
+from bastaix.api.yaml_reader import read_yaml
 from bastaix.kube.cluster import Client, NoCluster
 from bastaix.observe.masking import MASK
 from bastaix.reconcile.cluster import Refused
@@ -68,9 +69,14 @@ def _of_bundle(path: Path) -> TextIO:
             raise Unusable(f"{path} is no bundle: it holds {len(found)} {names.KIND}s, not one")
         if found[0].file_size > MOST_BYTES:
             raise Unusable(f"{path}: {found[0].filename} is too large for a {names.KIND}")
-        body = yaml.safe_load(bundle.read(found[0]))
+        body = read_yaml(bundle.read(found[0]).decode())
     if not isinstance(body, dict):
         raise Unusable(f"{path}: {found[0].filename} is no {names.KIND}")
+    if _is_masked(((body.get("spec") or {}).get("app") or {}).get("args")):
+        raise Unusable(
+            f"{path}: the texts in spec.app.args were taken out of it, so the app cannot be run;"
+            " ask for one packed by `kubectl bastaix bundle NAME --with-args`"
+        )
     return _named(str(path), _with_references(body))
 
 
@@ -111,6 +117,14 @@ def _with_references(body: dict[str, Any]) -> dict[str, Any]:
         runtime["env"] = [_referred(each) for each in runtime["env"]]
         spec["runtime"] = runtime
     return {**body, "spec": spec}
+
+
+def _is_masked(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_masked, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_masked, value))
+    return bool(value == MASK)
 
 
 def _referred(variable: Any) -> Any:

@@ -9,6 +9,7 @@ import click
 
 from bastaix.local.options import local_options
 from bastaix.settings import BadSetting
+from bastaix.terminal import echo
 
 _INTERRUPTED: Final = 130
 
@@ -105,7 +106,7 @@ def _locally(command: Literal["reprex", "run"], file: str, **given: Any) -> None
                 **own,
             )
         work = local.run if command == "run" else local.reprex
-        works = asyncio.run(work(asked, click.echo))
+        works = asyncio.run(work(asked, echo))
     except (Unusable, BadSetting) as error:
         raise UnusableInput(str(error)) from error
     except asyncio.CancelledError:

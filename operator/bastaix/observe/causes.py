@@ -8,11 +8,12 @@ what it looks like from outside: a model that is not found is an error of a cons
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding, Reason
-from bastaix.observe.text import cleaned, shortened
+from bastaix.observe.text import LONGEST_TEXT, cleaned, shortened
 
 _MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _ATTRIBUTE: Final = re.compile(r"AttributeError: module '([\w.]+)' has no attribute '(\w+)'")
@@ -129,9 +130,10 @@ _LATER: Final = (
 """What says where it broke, and not why."""
 
 
+@lru_cache(maxsize=64)
 def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
-    lines = [line for line in cleaned(_BYTES.sub("", text)) if line]
+    lines = [line for line in cleaned(_BYTES.sub("", text[-LONGEST_TEXT:])) if line]
     found = (
         _first(lines, _SIGNS)
         or _of_imports(_unhandled(lines), import_path)

@@ -13,8 +13,9 @@ MASK: Final = "***"
 
 _TOKENS: Final = re.compile(
     r"""
-    \b(?:gh[pousr]_|github_pat_|glpat-|glptt-|gldt-|[rs]k_(?:live|test)_|whsec_|xox[abprs]-
-        |xapp-|AKIA|ASIA|AIza|nvapi-|dckr_pat_|gsk_|hv[sb]\.|ya29\.|SG\.
+    \b(?:gh[pousr]_|github_pat_|gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|ft|ffct|oas|rtr|wt)-|GR1348941
+        |ATATT3|ATCTT3|ATBB|[rs]k_(?:live|test)_|whsec_|xox[abprs]-
+        |xapp-|AKIA|ASIA|GOOG1E|AIza|nvapi-|dckr_pat_|gsk_|hv[sb]\.|ya29\.|SG\.
         # packages have such names too, but neither capitals nor many digits
         |(?:hf_|sk-|npm_|pypi-)(?=[a-z_\-]{0,64}[A-Z0-9]))
         [A-Za-z0-9_\-]{8,}[\w.\-]*
@@ -23,11 +24,30 @@ _TOKENS: Final = re.compile(
     # a password with slashes in it, and no port before a path
     | (?<=://)[^\s/:@"'<>]{0,200}:(?!\d{1,5}/)[^\s@"'<>]{1,200}(?=@)
     | (?<=\bBearer\ )[\w\-.~+/=]{8,}
+    | (?<=\bbearer\ )(?=[\w\-.~+/=]{0,200}[A-Z0-9])[\w\-.~+/=]{8,}
+    | (?i:(?<=[?&;]code=)|(?<=[?&;]state=))[^\s&;"'<>]{6,}
+    | (?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/]+
+    | (?i:(?<=discord\.com/api/webhooks/))[\w/\-]+
+    | (?i:(?<=\bapikey\ )|(?<=api_key\ )|(?<=api-key\ ))(?=[\w\-]{0,200}\d)[\w\-]{12,}
+    | (?i:(?<=\btoken\ ))[0-9a-f]{40}\b   # Gitea's have the form of a commit
+    # curl -u and --user
+    | (?:(?<=\ -u\ )|(?<=--user\ )|(?<=--user=))["']?[^\s:"'@]{1,200}:[^\s"']+
     | (?<=\bBasic\ )(?=[A-Za-z+/]*[\d=])[\w+/]{8,}=*  # base64, and no word
     | (?i:(?<=\bcookie:\ ))[^\n"']{4,}
     """,
     re.VERBOSE,
 )
+_AUTHORIZATION: Final = re.compile(
+    r"""
+    (?P<name>\b(?:proxy-)?authorization \\{0,15}["']? \s{0,8}(?:=>|[=:])\s{0,8})
+    (?:
+        (?P<quote>[bfru]?\\{0,15}["'])(?P<scheme>(?:(?:bearer|basic)\ +)?+) [^\n"'\\]{4,}
+        | (?P<bare>(?:(?:bearer|basic)\ +)?+) [^\n'\\]{4,}
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""A header to the end of its line or its quotes, whatever its scheme (RFC 9110, section 11.4)."""
 _PARTS: Final = r"""secret|passw(?:or)?d|passphrase|authorization|credential
     |(?:api|access|account|private|auth|signing|encryption|shared)[_\- ]?key"""
 # Each part has an end: an app that writes a line to make this slow shall not have its way.
@@ -35,7 +55,7 @@ _NAMED: Final = re.compile(
     rf"""
     (?P<name>
         (?:token(?!i[sz])(?!s["']?\s*[=:]\s*\d{{1,7}}\b)|{_PARTS}|\bsig(?:nature)?(?==)
-            |(?:(?:\b|_)(?:auth|pwd)|_pass|\bcookie)(?=\\{{0,15}}["']?\s*[=:]))
+            |(?:(?:\b|_)(?:auth|pwd|pass)|(?-i:[A-Z]PASS)|\bcookie)(?=\\{{0,15}}["']?\s*[=:]))
         [\w\-]{{0,64}} \\{{0,15}}["']? \s*(?:=>|[=:])\s* (?:[|>][+\-]?\s+)?)
     (?!\\{{0,15}}["']?(?:none|null|true|false)\b)
     (?:
@@ -72,6 +92,7 @@ def masked(text: str) -> str:
     text = _KEY.sub(MASK, text)
     # the beginning has been cut off
     text = _END_OF_KEY.sub(MASK, text)
+    text = _AUTHORIZATION.sub(_keeping("name", "quote", "scheme", "bare"), text)
     text = _OPTION.sub(_keeping("name", "quote"), _TOKENS.sub(MASK, text))
     return _NAMED.sub(_keeping("name", "list", "prefix", "quote", "scheme", "bare"), text)
 

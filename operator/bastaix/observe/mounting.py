@@ -17,6 +17,8 @@ from bastaix.observe.observed import Object, Observed, condition, moment
 from bastaix.observe.text import shortened
 
 _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+LONGEST_MESSAGE: Final = 1024
+"""Characters; Kubernetes' own are shorter, and core/v1 sets no limit."""
 _ABSENT: Final = re.compile(
     r'(secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent \w+ key'
 )
@@ -63,7 +65,7 @@ def complaint(events: Iterable[Object], waited: float) -> str | None:
     newest = max(events, key=last_seen, default=None)
     if newest is None or newest.get("reason") not in _FAILED:
         return None
-    said = str(newest.get("message") or newest["reason"])
+    said = str(newest.get("message") or newest["reason"])[:LONGEST_MESSAGE]
     is_absent = _ABSENT.search(said) and _OF_A_NEW_NAMESPACE not in said
     return said if is_absent or waited >= LATE_SECONDS else None
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bastaix.observe.observed import Object
 from bastaix.observe.resources import Demand, demand
-from bastaix.observe.text import last_line, shortened
+from bastaix.observe.text import LONGEST_TEXT, last_line, shortened
 
 RUNNING: Final = "RUNNING"
 DEPLOY_FAILED: Final = "DEPLOY_FAILED"
@@ -40,7 +40,7 @@ class App:
         failed = (DEPLOY_FAILED, UNHEALTHY)
         deployments = sorted(self.deployments.items())
         texts = [_message(each) for _, each in deployments if each.get("status") in failed]
-        return "\n".join([self.message, *texts])
+        return "\n".join([self.message, *texts])[-LONGEST_TEXT:]
 
     def unplaced(self) -> str | None:
         """A replica that found no place in the Ray cluster."""
@@ -76,7 +76,7 @@ def app(rayservice: Object) -> App | None:
         for each in applications.values():
             return App(
                 status=each.get("status") or "",
-                message=each.get("message") or "",
+                message=_message(each),
                 deployments=each.get("serveDeploymentStatuses") or {},
             )
     return None
@@ -99,4 +99,4 @@ def _line(name: str, said: str) -> str:
 
 
 def _message(deployment: Mapping[str, Any]) -> str:
-    return str(deployment.get("message") or "")
+    return str(deployment.get("message") or "")[-LONGEST_TEXT:]

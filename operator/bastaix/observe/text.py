@@ -1,6 +1,7 @@
 """One short line out of what Ray says, which is kilobytes of coloured traceback."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from bastaix.observe.masking import masked
@@ -16,13 +17,15 @@ def plain(text: str) -> list[str]:
     return ANSI.sub("", text).splitlines()
 
 
-def cleaned(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def cleaned(text: str) -> tuple[str, ...]:
     """Its lines without colours, indentation and secrets; who wrote it may have written much.
 
-    Of a long text it is the end, of a long line the beginning.
+    Of a long text it is the end, of a long line the beginning. Each look asks for the same
+    texts several times, so the last ones are remembered.
     """
     kept = masked(ANSI.sub("", text[-LONGEST_TEXT:]))
-    return [line.strip()[:LONGEST_LINE] for line in kept.splitlines()]
+    return tuple(line.strip()[:LONGEST_LINE] for line in kept.splitlines())
 
 
 def last_line(text: str) -> str:
@@ -33,6 +36,7 @@ def last_line(text: str) -> str:
 def shortened(text: str) -> str:
     """One line of it, whatever it was."""
     # a gap stays a gap: two words that are glued are another word
-    spaced = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    cut = text[:LONGEST_LINE]
+    spaced = "".join(char if char.isprintable() or char == "\n" else " " for char in cut)
     line = " ".join(masked(spaced).split("\n"))
     return line if len(line) <= MAX_LENGTH else f"{line[: MAX_LENGTH - 1]}…"

@@ -28,8 +28,10 @@ KEPT_BYTES: Final = 4 * BYTES
 """Of one, while all are read; of that the end is packed, when what is to go has gone from it."""
 
 
-async def bundle(session: Session, name: str, say: Callable[[str], object]) -> bytes:
-    """The zip."""
+async def bundle(
+    session: Session, name: str, say: Callable[[str], object], *, with_args: bool = False
+) -> bytes:
+    """The zip; `with_args` keeps the texts in arguments."""
     async with progress(say) as at:
         at("reading objects and Events")
         around = await session.around(name)
@@ -39,7 +41,9 @@ async def bundle(session: Session, name: str, say: Callable[[str], object]) -> b
         at("packing")
         now = datetime.now(UTC)
         # not on the loop, which says meanwhile that it is being done
-        return await asyncio.to_thread(lambda: _zip(name, files(around, read, versions, now), now))
+        return await asyncio.to_thread(
+            lambda: _zip(name, files(around, read, versions, now, with_args=with_args), now)
+        )
 
 
 def usual(name: str, now: datetime) -> Path:

@@ -3,13 +3,13 @@
 import logging
 import sys
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from bastaix.plugin.invoking import HELP, WHERE, follow, run_in, say, takes_where, width
 from bastaix.plugin.requests import REQUESTS
+from bastaix.terminal import echo, echo_error
 
 if TYPE_CHECKING:
     from bastaix.plugin.session import Session, Where
@@ -83,7 +83,7 @@ def why(where: "Where", name: str) -> None:
     run_in(where, run)
 
 
-@main.command(context_settings=HELP, short_help="All there is to know, in a zip without secrets")
+@main.command(context_settings=HELP, short_help="All there is to know, in a zip for a bug report")
 @click.argument("name")
 @click.option(
     "-o",
@@ -93,17 +93,19 @@ def why(where: "Where", name: str) -> None:
     help="[bastaix-NAME-TIME.zip here]",
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
+@click.option("--with-args", is_flag=True, help="Keep texts in the arguments of app and evaluator.")
 @takes_where
-def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
-    """Pack all that tells how NAME stands into a zip, without secrets, for somebody else.
+def bundle(where: "Where", name: str, output: str | None, force: bool, with_args: bool) -> None:
+    """Pack all that tells how NAME stands into a zip, with what looks like a secret taken out.
 
     \b
       kubectl bastaix bundle smollm2 -n demo
       kubectl bastaix bundle smollm2 -o /tmp/smollm2.zip
 
-    Objects, Events, the ends of logs, versions, and what `why` says. No Secret is read; what looks
-    like one in what is read is replaced. The README.txt in it says what was left out: look
-    through the logs before you hand it on. Only you may read the file.
+    Objects, Events, the ends of logs, versions, and what `why` says. No Secret is read. In what is
+    read, values of variables, headers, texts in arguments, and what has the form or the name of a
+    credential are replaced; that is no proof that none is left. The README.txt in it says what was
+    left out: look through it before you hand it on. Only you may read the file.
     """
     from pathlib import Path
 
@@ -112,9 +114,9 @@ def bundle(where: "Where", name: str, output: str | None, force: bool) -> None:
     async def run(session: "Session") -> None:
         file = Path(output) if output else packed.usual(name, datetime.now(UTC))
         path = packed.free(file, force=force)
-        data = await packed.bundle(session, name, partial(click.echo, err=True))
+        data = await packed.bundle(session, name, echo_error, with_args=with_args)
         packed.write(path, data, force=force)
-        click.echo(f"{path}: {len(data) // 1024 + 1} KiB. Look through it before you hand it on")
+        echo(f"{path}: {len(data) // 1024 + 1} KiB. Look through it before you hand it on")
 
     run_in(where, run)
 
@@ -139,7 +141,7 @@ def history(where: "Where", name: str) -> None:
     async def run(session: "Session") -> None:
         seen = await session.look(name)
         if not seen.kept:
-            click.echo(f"no revision of {name} has been made yet", err=True)
+            echo(f"no revision of {name} has been made yet", err=True)
             return
         say(table.history(seen))
 

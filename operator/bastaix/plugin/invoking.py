@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from bastaix.terminal import echo, echo_error, paint
+
 if TYPE_CHECKING:
     from bastaix.plugin.session import Session, Where
 
@@ -47,10 +49,7 @@ def takes_where(command: Command) -> Command:
 async def follow(session: "Session", name: str) -> None:
     from bastaix.plugin import live
 
-    def write(text: str) -> None:
-        click.echo(text, nl=False)
-
-    await live.follow(session, name, write, is_terminal=sys.stdout.isatty())
+    await live.follow(session, name, paint, is_terminal=sys.stdout.isatty())
 
 
 def run_in(where: "Where", part: "Callable[[Session], Awaitable[T]]", exit_code: int = 1) -> T:
@@ -65,7 +64,7 @@ def run_in(where: "Where", part: "Callable[[Session], Awaitable[T]]", exit_code:
     try:
         return asyncio.run(run())
     except (Trouble, Senseless, Unclear) as error:
-        click.echo(f"Error: {error}", err=True)
+        echo_error(f"Error: {error}")
         sys.exit(exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -80,4 +79,4 @@ def width() -> int:
 
 def say(lines: list[str]) -> None:
     for line in lines:
-        click.echo(line)
+        echo(line)

@@ -14,6 +14,7 @@ from bastaix.api.conditions import timestamp
 from bastaix.plugin.screen import changes, cut, screen
 from bastaix.plugin.seen import Seen
 from bastaix.plugin.session import Session, Unreachable
+from bastaix.text.terminal import in_one_line
 
 EVERY_SECONDS: Final = 2.0
 
@@ -51,7 +52,7 @@ async def follow(
 def painted(lines: list[str], height: int) -> str:
     """Over what stands there, without a moment of emptiness, and never more than fits."""
     shown = lines[: max(height - 1, 1)]
-    return _HOME + "".join(f"{line}{_END_OF_LINE}\n" for line in shown) + _REST
+    return _HOME + "".join(f"{in_one_line(line)}{_END_OF_LINE}\n" for line in shown) + _REST
 
 
 def _painter(write: Write) -> Callable[[Seen, str], None]:
@@ -77,7 +78,7 @@ def _teller(write: Write) -> Callable[[Seen, str], None]:
             said.append(trouble or "the cluster answers again")
         moment = timestamp(datetime.now(UTC))
         for line in said:
-            write(f"{moment} {line}\n")
+            write(f"{moment} {in_one_line(line)}\n")
         last = seen, trouble
 
     return show

@@ -71,10 +71,12 @@ def files(
     read: Mapping[Log, bytes | Unread],
     versions: Mapping[str, Any | Unread],
     now: datetime,
+    *,
+    with_args: bool = False,
 ) -> dict[str, str]:
     """What is in it, by path, the README first."""
     bodies = list(_bodies(around))
-    hidden = redaction([*bodies, *around.events], _public(around))
+    hidden = redaction([*bodies, *around.events], _public(around), with_args=with_args)
     found = {
         "why.txt": "\n".join(why(_hidden(around, hidden), now, WIDTH)) + "\n",
         "versions.yaml": _yaml(hidden.body({**_told(versions), **_images(around)})),
@@ -92,7 +94,8 @@ def files(
             text = ANSI.sub("", data.decode(errors="replace"))
             found[log.path] = tail(hidden.text(text))
     missing = [*_missing(around, read, hidden), *_untold(versions)]
-    return {"README.txt": _readme(around, sorted(found), missing, now), **found}
+    readme = _readme(around, sorted(found), missing, now, with_args=with_args)
+    return {"README.txt": readme, **found}
 
 
 def _bodies(around: Around) -> Iterator[Object]:
@@ -197,7 +200,14 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _string)
 
 
-def _readme(around: Around, paths: Sequence[str], missing: Iterable[str], now: datetime) -> str:
+def _readme(
+    around: Around,
+    paths: Sequence[str],
+    missing: Iterable[str],
+    now: datetime,
+    *,
+    with_args: bool,
+) -> str:
     seen = around.seen
     lines = [
         f"ModelDeployment {seen.name} in namespace {seen.namespace}, at {timestamp(now)}.",
@@ -212,6 +222,9 @@ def _readme(around: Around, paths: Sequence[str], missing: Iterable[str], now: d
         *([f"  {each}" for each in missing] or ["  nothing"]),
         "",
         *_LEFT_OUT,
+        _WITH_ARGS if with_args else _WITHOUT_ARGS,
+        "",
+        *_BEWARE,
     ]
     return "\n".join(lines) + "\n"
 
@@ -222,11 +235,19 @@ _LEFT_OUT: Final = (
     "  - Values of environment variables, but for those that Bastaix and KubeRay set and for",
     "    plain numbers and yes or no. The same values wherever else they stood, if they have",
     "    8 characters or more.",
-    "  - What has the form of a known token or key, and the value of what is named like one,",
+    "  - Headers, and what has the form of a known token or key, or is named like one,",
     "    in objects, Events and logs.",
     "  - managedFields, and annotations in which kubectl and others keep what was applied.",
     f"  - Of each log all but the last {LINES} lines and {BYTES // 1024} KiB.",
-    "",
-    "The logs are what the apps write, which may be prompts, and a secret that has no form and no",
-    "name is not told from other text: look through it before you hand it on.",
+)
+_WITHOUT_ARGS: Final = (
+    "  - Texts in the arguments of the app and of evaluators (--with-args keeps them)."
+)
+_WITH_ARGS: Final = (
+    "The arguments of the app and of evaluators are in it, as --with-args asked for."
+)
+_BEWARE: Final = (
+    "This takes out what looks like a secret, and is no proof that none is left: a secret without",
+    "a known form and a telling name cannot be told from other text, and the logs hold what the",
+    "apps write, which may be prompts. Look through it before you hand it on.",
 )

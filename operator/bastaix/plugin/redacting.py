@@ -20,14 +20,16 @@ from bastaix.api import names
 from bastaix.observe.masking import MASK, masked
 from bastaix.plugin.seen import Object
 from bastaix.plugin.sensitive import (
-    LISTS,
     SERVE_CONFIG,
     announces,
+    field_name,
+    holds_words,
     in_json,
     in_yaml,
+    is_environment,
     is_harmless,
+    is_header,
     is_secret,
-    named_value,
     repeats,
     secrets,
     within,
@@ -45,6 +47,8 @@ _PASSWORD: Final = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
 class Redaction:
     known: tuple[str, ...] = ()
     """Values that were found in one place and go in all, the longest first."""
+    with_args: bool = False
+    """Whether texts in a user's commands and in the arguments of an app stay."""
 
     def text(self, text: str) -> str:
         for value in self.known:
@@ -86,20 +90,26 @@ class Redaction:
         return self._text(value, name) if isinstance(value, str) else value
 
     def _mapping(self, values: Mapping[str, Any], name: str) -> dict[str, Any]:
-        if name in LISTS:
+        if is_environment(name):
             return {key: self._variable(str(key), each) for key, each in values.items()}
-        called = named_value(values)
         return {
-            self.text(str(key)): self._value(
-                each, called if called and key == "value" else within(name, str(key))
-            )
-            for key, each in values.items()
+            self.text(str(key)): self._field(str(key), value, values, name)
+            for key, value in values.items()
             if not repeats(str(key))
         }
 
+    def _field(self, key: str, value: Any, values: Mapping[str, Any], name: str) -> Any:
+        """One field of the map `values`, which is the field `name` of another."""
+        called = field_name(key, values)
+        if isinstance(value, str) and is_header(name, called):
+            return MASK
+        if holds_words(key, values) and not self.with_args:
+            return _without_texts(value)
+        return self._value(value, within(name, called) if called == key else called)
+
     def _list(self, values: Iterable[Any], name: str) -> list[Any]:
         """In a command the value of an option may be the next word."""
-        if name in LISTS:
+        if is_environment(name):
             return [self._env(each) for each in values]
         found, is_announced = [], False
         for each in values:
@@ -134,14 +144,25 @@ class Redaction:
         return json.dumps(self._value(inner, name), ensure_ascii=False)
 
 
-def redaction(bodies: Iterable[Object], public: Iterable[str] = ()) -> Redaction:
+def _without_texts(value: Any) -> Any:
+    """Its shape, its names, its numbers and its yes and no."""
+    if isinstance(value, Mapping):
+        return {key: _without_texts(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_texts(each) for each in value]
+    return MASK if isinstance(value, str) else value
+
+
+def redaction(
+    bodies: Iterable[Object], public: Iterable[str] = (), *, with_args: bool = False
+) -> Redaction:
     """What is secret in one of them is so in all; what is part of a public name is so nowhere."""
     spared = tuple(public)
     found = {each for body in bodies for each in secrets(body)}
     found |= {each for value in found for each in _inside(value)}
     forms = {form for each in found for form in _forms(each)}
     known = (e for e in forms if len(e) >= SHORTEST and not any(e in name for name in spared))
-    return Redaction(tuple(sorted(known, key=lambda each: (-len(each), each))))
+    return Redaction(tuple(sorted(known, key=lambda each: (-len(each), each))), with_args)
 
 
 def _inside(value: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bastaix.plugin.invoking import HELP, follow, run_in, takes_where
+from bastaix.terminal import echo
 
 if TYPE_CHECKING:
     from bastaix.plugin.asking import Asking
@@ -97,10 +98,10 @@ def pause(where: "Where", name: str, watch: bool) -> None:
 def _ask(where: "Where", name: str, asking: "Callable[[Seen], Asking]", watch: bool) -> None:
     async def run(session: "Session") -> None:
         asked = await session.ask(name, asking)
-        click.echo(f"{name}: {asked.promise}")
+        echo(f"{name}: {asked.promise}")
         if watch:
             await follow(session, name)
-        click.echo(f"kubectl bastaix status {name} --watch follows it")
+        echo(f"kubectl bastaix status {name} --watch follows it")
 
     run_in(where, run)
 

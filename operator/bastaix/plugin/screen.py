@@ -12,6 +12,7 @@ from bastaix.api import conditions, reasons
 from bastaix.plugin import phases
 from bastaix.plugin.columns import columns
 from bastaix.plugin.seen import Object, Seen, age, happened, short
+from bastaix.text.terminal import in_one_line
 
 WIDTH: Final = 100
 HISTORY: Final = 5
@@ -215,8 +216,7 @@ def _identity(event: Object) -> tuple[object, str]:
 
 def one_line(text: object) -> str:
     """What others wrote must not steer a terminal."""
-    words = " ".join(str(text or "").split())
-    return "".join(char for char in words if char.isprintable())
+    return in_one_line(" ".join(str(text or "").split()))
 
 
 def wrapped(text: str, width: int, indent: str) -> list[str]:

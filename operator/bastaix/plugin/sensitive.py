@@ -11,9 +11,17 @@ from typing import Any, Final
 
 import yaml
 
+from bastaix.api.yaml_reader import read_yaml
 from bastaix.observe.masking import is_named_like_a_secret
 
-LISTS: Final = ("env", "env_vars")
+_ENVIRONMENTS: Final = re.compile(
+    r"(?:extra|additional|custom|default|user)?env(?:iron(?:ment)?s?)?(?:var(?:iable)?s?)?s?"
+)
+_HEADERS: Final = re.compile(r"(?:http|extra|default|custom|request)*headers?")
+_WORDS: Final = ("args", "command")
+_OURS: Final = re.compile(r"ray-(?:head|worker)|autoscaler|wait-gcs-ready|bastaix-.*")
+"""Containers whose commands are KubeRay's 1.6 and Bastaix' own."""
+_PLAIN_HEADERS: Final = ("name", "accept", "content-type", "host", "user-agent", "connection")
 SERVE_CONFIG: Final = "serveConfigV2"
 MANAGED_FIELDS: Final = "managedFields"
 _REPEATS: Final = re.compile(r"last-applied|/(?:applied|original)$")
@@ -69,6 +77,29 @@ _REFERENCE: Final = _NAMES | {
 _FLAG: Final = re.compile(r"--?[\w\-]+")
 
 
+def is_environment(name: str) -> bool:
+    """Whether a field of this name holds variables: `env`, `env_vars`, `extraEnv` …"""
+    return _ENVIRONMENTS.fullmatch(_folded(name)) is not None
+
+
+def is_header(within: str, name: str) -> bool:
+    """Whether this is a header that may carry a credential: most of those that a user sets do."""
+    is_among = _HEADERS.fullmatch(_folded(within)) is not None
+    return is_among and name.lower() not in _PLAIN_HEADERS
+
+
+def holds_words(name: str, within: Mapping[str, Any]) -> bool:
+    """Whether a field of this name is a user's own command or arguments of an app.
+
+    What is in them has no name by which a secret could be told.
+    """
+    return name in _WORDS and _OURS.fullmatch(str(within.get("name", ""))) is None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
 def repeats(key: str) -> bool:
     """An annotation which has the object once more in it, in a form of its own, or its history."""
     return key == MANAGED_FIELDS or _REPEATS.search(key) is not None
@@ -97,9 +128,14 @@ def within(name: str, key: str) -> str:
     return f"{name}.{key}"
 
 
-def named_value(value: Mapping[str, Any]) -> str | None:
-    """The name of what is written as a name and a value, such as a header of a probe."""
-    return str(value["name"]) if {"name", "value"} <= set(value) else None
+def field_name(key: str, values: Mapping[str, Any]) -> str:
+    """What a field of a map is called: of a pair of `name` and `value`, the value as the name says.
+
+    Such are the headers of a probe. The `name` of such a pair is no value at all.
+    """
+    if not {"name", "value"} <= set(values):
+        return key
+    return str(values["name"]) if key == "value" else key
 
 
 def announces(word: Any) -> bool:
@@ -122,17 +158,10 @@ def in_json(text: str) -> Any:
 def in_yaml(text: str) -> Any:
     """None: it is none, or is made to grow by its aliases."""
     try:
-        found = yaml.load(text, Loader=_Plain)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        found = read_yaml(text)
+    except (yaml.YAMLError, ValueError):
         return None
     return found if isinstance(found, Mapping | list) else None
-
-
-class _Plain(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias")
-        return super().compose_node(parent, index)
 
 
 def secrets(value: Any, name: str = "") -> Iterator[str]:
@@ -142,7 +171,7 @@ def secrets(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list | tuple):
         announced = False
         for each in value:
-            if name in LISTS:
+            if is_environment(name):
                 yield from _set(each)
             elif announced and isinstance(each, str):
                 yield each
@@ -158,13 +187,15 @@ def secrets(value: Any, name: str = "") -> Iterator[str]:
 
 
 def _in_mapping(value: Mapping[str, Any], name: str) -> Iterator[str]:
-    if name in LISTS:
+    if is_environment(name):
         yield from (str(each) for key, each in value.items() if not is_harmless(str(key), each))
         return
-    called = named_value(value)
     for key, each in value.items():
-        inside = called if called and key == "value" else within(name, str(key))
-        yield from secrets(each, inside)
+        called = field_name(str(key), value)
+        if isinstance(each, str) and is_header(name, called):
+            yield each
+        else:
+            yield from secrets(each, within(name, called) if called == key else called)
 
 
 def _set(variable: Any) -> Iterator[str]:

@@ -10,17 +10,17 @@ brings it.
 
 kopf's own indexes are not used: until all kinds are listed they keep every listed body as
 parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
-managedFields. Nothing here waits, so nothing here can be seen half done.
+managedFields; of one that is too large there is a stub (`packed`). Nothing here waits, so
+nothing here can be seen half done.
 """
 
-import json
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from bastaix.api import names
+from bastaix.reconcile import packed
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
 
 Body = dict[str, Any]
@@ -65,7 +65,7 @@ class Index:
         is_ours = (
             written is not None
             and before.packed is not None
-            and not _is_foreign(_unpack(before.packed), body, written)
+            and not _is_foreign(packed.unpack(before.packed), packed.whole(body), written)
         )
         entry = self._entry(kind, name_of(body["metadata"]))
         if entry is not None:
@@ -85,7 +85,7 @@ class Index:
             known = entry.version == version and entry.is_believed and not entry.is_unheard
             if known or _before(version, entry.version):
                 return False
-        self._put(kind, name_of(metadata), _Entry(owner, uid, version, _pack(kind, body)))
+        self._put(kind, name_of(metadata), _Entry(owner, uid, version, packed.packed(body)))
         return True
 
     def ended(self, kind: Kind, body: Mapping[str, Any]) -> bool:
@@ -162,7 +162,12 @@ class Index:
         entry = self._entry(kind, name)
         if entry is None or entry.packed is None or entry.is_doubted:
             return None
-        return _unpack(entry.packed)
+        # in a list the API server leaves out what the list is of
+        return {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            **packed.unpack(entry.packed),
+        }
 
     def owned(self, kind: Kind, owner: Name) -> list[Name]:
         """Names of the objects of a kind that belong to one ModelDeployment."""
@@ -229,15 +234,3 @@ def _others(body: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, An
     listed = status.get("conditions") or ()
     conditions = {each["type"]: each for each in listed if each["type"] not in types}
     return {**kept, "conditions": conditions}
-
-
-def _pack(kind: Kind, body: Mapping[str, Any]) -> bytes:
-    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
-    # in a list the API server leaves out what the list is of
-    whole = {**body, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
-    return zlib.compress(json.dumps(whole, separators=(",", ":")).encode(), 1)
-
-
-def _unpack(packed: bytes) -> Body:
-    body: Body = json.loads(zlib.decompress(packed))
-    return body

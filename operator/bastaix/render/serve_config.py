@@ -6,18 +6,22 @@ which Serve applies to running replicas.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import Model, ModelDeployment
+from bastaix.api.yaml_reader import read_yaml
 from bastaix.render import code, model_source
 
 # High enough that the engine's own queue, not Serve's, decides what runs together.
 MAX_ONGOING_REQUESTS: Final = 1024
 # Ray's 10 s get a busy engine killed.
 HEALTH_CHECK_TIMEOUT_SECONDS: Final = 30
+LONGEST_TEXT: Final = 256 * 1024
+"""Characters of a configuration that is read: ours has 64 KiB and what is around it."""
 
 
 def serve_config(md: ModelDeployment, digest: str | None) -> dict[str, Any]:
@@ -64,10 +68,14 @@ def deployment_name(md: ModelDeployment) -> str:
     return "LLMServer:" + md.spec.model.id.replace("/", "--").replace(".", "_")
 
 
+@lru_cache(maxsize=64)
 def scaled_deployment(text: str) -> str | None:
-    """The deployment that a configuration scales, as it stands in a RayService; None if unclear."""
+    """The deployment that a configuration scales, as it stands in a RayService; None if unclear.
+
+    Who may change RayServices may have written it, and it is read at every look.
+    """
     try:
-        (application,) = yaml.safe_load(text)["applications"]
+        (application,) = read_yaml(text, LONGEST_TEXT)["applications"]
         (deployment,) = application["deployments"]
         return str(deployment["name"])
     except (yaml.YAMLError, LookupError, TypeError, ValueError):

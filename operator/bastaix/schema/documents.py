@@ -7,11 +7,16 @@ from typing import Any
 
 import yaml
 
+from bastaix.api.yaml_reader import MOST_CHARACTERS
 from bastaix.schema.violation import below
 
 Body = dict[str, Any]
 
-_TEMPLATE = re.compile(r"\$\{[^}]*\}|\$\([A-Za-z_]\w*\)|\{\{.*?\}\}|<[A-Za-z][\w -]*>")
+MOST_VALUES = 1_000_000
+# each part has an end: `${` or `{{` many times over must not be slow
+_TEMPLATE = re.compile(
+    r"\$\{[^{}]{0,200}\}|\$\([A-Za-z_]\w{0,200}\)|\{\{.{0,200}?\}\}|<[A-Za-z][\w -]{0,100}>"
+)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _RENDER = "fill it in first, for example: envsubst < FILE | bastaix check -"
 
@@ -28,6 +33,11 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_VALUES:
+            raise ValueError("merges upon merges")
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
@@ -41,8 +51,10 @@ class _Loader(yaml.SafeLoader):
 
 def read(text: str, name: str) -> list[Body]:
     """Every object in the file, the items of a List among them."""
+    if len(text) > MOST_CHARACTERS:
+        raise Unusable(f"{name} has {len(text):,} characters; the limit is {MOST_CHARACTERS:,}")
     try:
-        documents = [json.loads(json.dumps(each, allow_nan=False)) for each in _load(text)]
+        documents = [_as_json(each) for each in _load(text)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name} line {mark.line + 1}" if mark else name
@@ -52,6 +64,24 @@ def read(text: str, name: str) -> list[Body]:
     except (yaml.YAMLError, TypeError, ValueError, RecursionError):
         raise Unusable(f"{name} holds what JSON cannot say") from None
     return [body for document in documents for body in _objects(document, name)]
+
+
+def _as_json(document: Any) -> Any:
+    """Ten lists of ten aliases each, eight levels deep, are 430 bytes and gigabytes of JSON."""
+    if _values(document, {}) > MOST_VALUES:
+        raise ValueError("aliases upon aliases")
+    return json.loads(json.dumps(document, allow_nan=False))
+
+
+def _values(value: Any, known: dict[int, int]) -> int:
+    """How many values it holds where each alias is what it stands for."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST_VALUES + 1  # while it is counted: one that holds itself has no end
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(item, known) for item in inside)
+    return known[id(value)]
 
 
 def _load(text: str) -> Iterator[Any]:

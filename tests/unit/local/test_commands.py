@@ -63,9 +63,12 @@ def test_a_question_is_curls() -> None:
 def test_a_source_is_fetched_by_git_or_curl() -> None:
     command = commands.fetching(GIT)
     assert command is not None
-    assert command.endswith(f"fetch --depth 1 'https://git/a b' {'c' * 40}")
+    assert command.endswith(f"fetch --depth 1 -- 'https://git/a b' {'c' * 40}")
+    assert "$(mktemp -d)" in command
     https, s3 = (Archive(url=f"{each}://host/a.zip", sha256="0" * 64) for each in ("https", "s3"))
-    assert commands.fetching(Source(archive=https)) == ("curl -fsSL https://host/a.zip | sha256sum")
+    assert commands.fetching(Source(archive=https)) == (
+        "curl -fsSL -- https://host/a.zip | sha256sum"
+    )
     assert commands.fetching(Source(archive=s3)) is None
 
 
@@ -88,3 +91,13 @@ def test_no_secret_is_written_into_the_file_for_the_shell() -> None:
     assert "no.shell.name" not in text
     assert text.endswith("# HF_TOKEN: as it is exported already\n")
     assert "hf_secret" not in text
+
+
+def test_what_is_offered_for_copying_runs_nothing_of_others() -> None:
+    evil = "x; touch owned; $(touch owned) `touch owned` #"
+    git = Source(git=Git(repository=f"--upload-pack={evil}", commit=evil))
+    check = Check(method=evil, path=f"/{evil}", body=None)
+    for command in (commands.fetching(git), commands.asking(check, 1)):
+        assert command is not None
+        assert evil in " ".join(shlex.split(command))
+        assert not any(word in ("touch", "owned") for word in shlex.split(command))

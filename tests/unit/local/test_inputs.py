@@ -114,3 +114,10 @@ def test_a_damaged_bundle_is_no_traceback(tmp_path: Path, at: int) -> None:
 def test_what_is_no_input_says_so(where: str, says: str) -> None:
     with pytest.raises(Unusable, match=says):
         inputs.opened(where)
+
+
+def test_of_a_bundle_without_the_arguments_it_is_said_how_to_get_them(tmp_path: Path) -> None:
+    given = body()
+    given["spec"]["app"]["args"] = {"llm_configs": [{"name": MASK}]}
+    with pytest.raises(Unusable, match="--with-args"):
+        of(bundle(tmp_path, **{OBJECT: yaml.safe_dump(given)}))

@@ -76,6 +76,68 @@ def test_leaves_what_only_sounds_like_one(text: str) -> None:
     assert masked(text) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Authorization: token 0123456789abcdef0123", "Authorization: ***"),
+        ("authorization: Negotiate YIIabcdef==", "authorization: ***"),
+        ('Authorization: Digest username="me", response="abcdef"', "Authorization: ***"),
+        ("{'Authorization': 'ApiKey abcdefgh', 'x': 1}", "{'Authorization': '***', 'x': 1}"),
+        ('{"proxy-authorization": "Foo abcdefghijk"}', '{"proxy-authorization": "***"}'),
+        ("curl -H 'Authorization: token ab12' https://x", "curl -H 'Authorization: ***' https://x"),
+        ("Authorization: Bearer abcdefgh", "Authorization: Bearer ***"),
+    ],
+)
+def test_the_credential_of_any_scheme_of_authorization_goes(text: str, left: str) -> None:
+    assert masked(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gho_16C7e42F292c6912E7710c838347Ae178B4a",  # GitHub
+        "github_pat_11AAAAAAA0abcdefghij_abcdefgh",
+        "glpat-abcdefghij1234567890",  # GitLab
+        "glrt-abcdefghij1234567890",
+        "glcbt-64_abcdefghij1234567890",
+        "ATATT3xFfGF0abcdefghijkl",  # Bitbucket Cloud: an API token, an access token, a password
+        "ATCTT3xFfGN0abcdefghijkl",
+        "ATBBabcdefghijklmnopqrstuvwx",
+        "token 0123456789abcdef0123456789abcdef01234567",  # Gitea: told by the word before it
+        "GOOG1EABCDEFGHIJKLMNOP",  # Google's HMAC keys
+        "AKIAIOSFODNN7EXAMPLE",  # S3
+        "bearer abcdefgh1234",
+        "apikey abcdefgh12345678",
+        "WANDB_API_KEY abcdef1234567890",
+        "DBPASS=hunter22",
+        "pass: hunter22",
+        "https://g.dev/callback?code=abcdefgh",
+        "curl -u me:secretpw https://g.dev",
+        "https://hooks.slack.com/services/T000/B000/XXXX",
+    ],
+)
+def test_a_credential_of_a_host_or_of_a_command_goes(text: str) -> None:
+    found = masked(text)
+    assert "***" in found
+    assert not any(part in found for part in ("1234", "0123", "abcdef", "hunter", "secretpw"))
+    assert not any(part in found for part in ("XXXX", "EXAMPLE", "IJKL", "C7e4"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "authorization is required",
+        "the bearer authentication",
+        "bypass: true",
+        "compass: north",
+        "the secret smollm2-src-0123abcd of 1,234 bytes",
+        "commit 0123456789abcdef0123456789abcdef01234567",
+    ],
+)
+def test_a_word_that_is_none_stays(text: str) -> None:
+    assert masked(text) == text
+
+
 def test_an_evidence_line_is_masked() -> None:
     assert last_line("ValueError: token=abcdefgh") == "ValueError: token=***"
     assert last_line("config password:\n  hunter2hunter2") == "***"
@@ -106,6 +168,11 @@ def test_what_stood_apart_is_not_glued_to_what_hides_it(text: str, left: str) ->
         "token=[" * 40_000,
         "://" + "a:" * 100_000,
         "secret" * 40_000,
+        "authorization: " * 20_000,
+        "authorization=" + "\\" * 100_000,
+        "-u a" * 50_000,
+        "bearer " + "a" * 200_000,
+        "api_key " * 30_000,
     ],
 )
 def test_a_text_that_is_made_to_be_slow_is_not(text: str) -> None:

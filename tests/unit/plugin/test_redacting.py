@@ -21,8 +21,8 @@ def env(*variables: dict[str, Any]) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "ray", "env": list(variables)}]}}
 
 
-def hidden(body: dict[str, Any], *public: str) -> dict[str, Any]:
-    return redaction([body], public).body(body)
+def hidden(body: dict[str, Any], *public: str, with_args: bool = True) -> dict[str, Any]:
+    return redaction([body], public, with_args=with_args).body(body)
 
 
 def test_a_literal_variable_keeps_its_name_and_loses_its_value() -> None:
@@ -233,3 +233,36 @@ def test_it_goes_where_it_stands_in_base64_with_something_else(before: str) -> N
 def test_a_password_within_a_variable_goes_by_itself_too(value: str) -> None:
     body = {**env({"name": "DATABASE", "value": value}), "message": "me, canary/town: refused"}
     assert hidden(body)["message"] == f"me, {MASK}: refused"
+
+
+@pytest.mark.parametrize(
+    "name", ["env", "envs", "env_vars", "environ", "environment", "extra_env", "extraEnvVars"]
+)
+def test_variables_go_under_whatever_name_a_map_of_them_has(name: str) -> None:
+    assert hidden({"spec": {name: {"GREETING": CANARY}}}) == {"spec": {name: {"GREETING": MASK}}}
+
+
+@pytest.mark.parametrize("name", ["headers", "httpHeaders", "extra_headers", "default-headers"])
+def test_headers_go_but_for_those_that_carry_no_credential(name: str) -> None:
+    found = hidden({name: {"X-Key": CANARY, "Accept": "text/plain"}})
+    assert found == {name: {"X-Key": MASK, "Accept": "text/plain"}}
+    listed = hidden({name: [{"name": "X-Key", "value": CANARY}]})
+    assert listed == {name: [{"name": "X-Key", "value": MASK}]}
+
+
+def test_texts_in_arguments_go_unless_they_are_asked_for() -> None:
+    body = {
+        "app": {"args": {"a": [{"b": CANARY, "n": 8, "yes": True}]}},
+        "evaluator": {"image": "i", "command": ["sh", "-c"], "args": [f"-p{CANARY}"]},
+    }
+    assert hidden(body, with_args=False) == {
+        "app": {"args": {"a": [{"b": MASK, "n": 8, "yes": True}]}},
+        "evaluator": {"image": "i", "command": [MASK, MASK], "args": [MASK]},
+    }
+    assert hidden(body) == body
+
+
+def test_commands_of_kuberay_and_bastaix_stay() -> None:
+    container = {"name": "ray-head", "args": ["ray start --head --num-cpus=0"]}
+    body = {"containers": [container]}
+    assert hidden(body, with_args=False) == body

@@ -136,11 +136,29 @@ class Quiet:
     def finished(self, took: float, error: BaseException | None) -> None: ...
 
 
-def dripping(asked: list[str]) -> Saying:
+class Asked:
+    """How often a server was asked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed = asyncio.Event()
+
+    def add(self) -> None:
+        self.count += 1
+        self._changed.set()
+
+    async def until(self, count: int, seconds: float = 30) -> None:
+        async with asyncio.timeout(seconds):
+            while self.count < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def dripping(asked: Asked) -> Saying:
     """More than the least that is let pass, and for as long as an archive may take."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        asked.append(request.path)
+        asked.add()
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"PK")
@@ -154,7 +172,7 @@ def dripping(asked: list[str]) -> Saying:
 async def test_hosts_of_two_namespaces_that_drip_delay_a_third_by_less_than_ten_seconds(
     tmp_path: Path,
 ) -> None:
-    asked: list[str] = []
+    asked = Asked()
     async with dripping(asked) as slow, saying(CODE) as quick:
         stage = Stage(allowing(slow, quick), Sandbox(), tmp_path)
         for number in range(30):
@@ -162,24 +180,26 @@ async def test_hosts_of_two_namespaces_that_drip_delay_a_third_by_less_than_ten_
                 stage.add(namespace, f"md-{number}", slow.url)
         async with stage.working():
             await stage.cluster.until("FetchingSource", 30, "drips-b")
-            assert len(asked) == WORKERS - 1, "the last turn is kept"
+            await asked.until(WORKERS - 1)
             stage.add("third", "smollm2", quick.url)
             await stage.cluster.until("Verified", 1, "third", SOON)
+            assert asked.count == WORKERS - 1, "the last turn is kept"
 
 
 async def test_who_waits_for_a_turn_asks_the_api_server_for_nothing(tmp_path: Path) -> None:
-    asked: list[str] = []
+    asked = Asked()
     async with dripping(asked) as slow:
         stage = Stage(allowing(slow), Sandbox(), tmp_path)
         for number in range(300):
             stage.add("drips", f"md-{number}", slow.url)
         async with stage.working():
             await stage.cluster.until("FetchingSource", 300, "drips")
+            await asked.until(OF_NAMESPACE)
             before = (len(stage.secrets.asked), len(stage.secrets.reads), stage.queue.depth)
             await asyncio.sleep(3)
             assert (len(stage.secrets.asked), len(stage.secrets.reads), stage.queue.depth) == before
     assert before[2] == 0, "no worker is kept"
-    assert len(asked) == OF_NAMESPACE
+    assert asked.count == OF_NAMESPACE
 
 
 async def test_slow_data_sets_of_two_namespaces_delay_a_third_by_less_than_ten_seconds(

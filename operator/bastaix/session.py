@@ -1,0 +1,103 @@
+"""What the API server sends to kopf, cut down before kopf makes Python objects of it.
+
+kopf parses each page of a listing as a whole, and holds each body for a third of a second. So a
+page is read alone, and of each object kopf gets the metadata in brief, and the rest compressed
+(`reconcile.packed`). kopf 1.45 takes a session of one's own, and of a response it uses `json()`
+for a listing and `content.iter_chunked()` for a watch.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import aiohttp
+
+from bastaix.reconcile import packed
+
+LONGEST_LINE: Final = 4 * 1024 * 1024
+"""Of a watch; what is beyond is not kept."""
+LONGEST_ERROR: Final = 64 * 1024
+_EVENT: Final = re.compile(rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":')
+
+logger = logging.getLogger(__name__)
+
+
+def response_class() -> type[aiohttp.ClientResponse]:
+    """The class of the responses of one session, which reads one page at a time."""
+    one_page = asyncio.Lock()
+
+    class Response(aiohttp.ClientResponse):
+        async def json(self, **options: Any) -> Any:
+            if self.status >= 400:
+                return await super().json(**options)
+            async with one_page:
+                return await page(await self.read())
+
+        async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            await super().start(connection)
+            if self.status == 200 and self.url.query.get("watch"):
+                self.content = Lines(self.content)  # type: ignore[assignment]
+            return self
+
+    return Response
+
+
+class Lines:
+    """A watch as a stream of lines, each with its object in brief."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        line = bytearray()
+        async for data in self._content.iter_chunked(min(size, 64 * 1024)):
+            *ends, rest = data.split(b"\n")
+            for end in ends:
+                event = brief_event(bytes(line + end))
+                line.clear()
+                if event:
+                    yield event + b"\n"
+            if len(line) < LONGEST_LINE:
+                line += rest
+
+
+async def page(data: bytes) -> Any:
+    """A page of a listing, its objects in brief; those that cannot even be named are left out.
+
+    One that is too large takes a tenth of a second, so others get their turn after each.
+    """
+    found: dict[str, Any] = {}
+    text = data.decode(errors="replace")
+    for key, start, end in packed.members(text, 0, apart="items"):
+        if key == "items" and text[start] == "{":
+            body = _brief(text[start:end].encode())
+            found.setdefault(key, []).extend([] if body is None else [body])
+            await asyncio.sleep(0)
+        else:
+            found[key] = json.loads(text[start:end])
+    return found
+
+
+def brief_event(line: bytes) -> bytes:
+    """An event of a watch with its object in brief; nothing of one that cannot be named."""
+    match = _EVENT.match(line)
+    if match is None:
+        return line if len(line) <= LONGEST_ERROR else b""
+    body = _brief(line[match.end() :].rstrip().removesuffix(b"}"))
+    if body is None:
+        return b""
+    return json.dumps({"type": match[1].decode(), "object": body}).encode()
+
+
+def _brief(data: bytes) -> packed.Body | None:
+    try:
+        return packed.brief(data)
+    except ValueError as error:
+        logger.warning("an object is left out: %s", error)
+        return None

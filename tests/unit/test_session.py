@@ -1,0 +1,91 @@
+"""kopf gets objects in brief, however large a line or a page is."""
+
+import json
+import tracemalloc
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from bastaix import session
+from bastaix.api import sizes
+from bastaix.reconcile import packed
+
+BODY: dict[str, Any] = {
+    "kind": "Pod",
+    "metadata": {"name": "a", "namespace": "demo", "uid": "u1", "resourceVersion": "7"},
+    "spec": {"text": "one\\ntwo"},
+}
+ENDED = b'{"type":"ERROR","object":{"kind":"Status","code":410}}'
+
+
+class Content:
+    """A response that comes in pieces of so many bytes."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data, self._size = data, size
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        for at in range(0, len(self._data), self._size):
+            yield self._data[at : at + self._size]
+
+
+def event(body: dict[str, Any], type: str = "ADDED") -> bytes:
+    return json.dumps({"type": type, "object": body}, separators=(",", ":")).encode()
+
+
+async def events(data: bytes, size: int) -> list[dict[str, Any]]:
+    lines = session.Lines(cast(aiohttp.StreamReader, Content(data, size)))
+    return [json.loads(line) async for line in lines.iter_chunked(2**20)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**16])
+async def test_each_line_of_a_watch_is_an_event_in_brief(size: int) -> None:
+    data = event(BODY) + b"\n" + event(BODY, "DELETED") + b"\n" + ENDED + b"\n"
+    first, second, last = await events(data, size)
+    assert (first["type"], second["type"]) == ("ADDED", "DELETED")
+    assert first["object"]["metadata"] == BODY["metadata"]
+    assert packed.whole(first["object"]) == BODY
+    assert last == json.loads(ENDED)
+
+
+async def test_a_line_that_is_too_long_names_its_object_and_the_next_one_is_whole() -> None:
+    large = {**BODY, "spec": {"text": "x" * (session.LONGEST_LINE + 2**20)}}
+    first, second = await events(event(large) + b"\n" + event(BODY) + b"\n", 2**16)
+    assert sizes.is_stub(first["object"])
+    assert first["object"]["metadata"] == BODY["metadata"]
+    assert packed.whole(second["object"]) == BODY
+
+
+async def test_what_cannot_be_named_is_left_out() -> None:
+    nameless = b'{"type":"ADDED","object":{"spec":"' + b"x" * 2_000_000 + b'"}}\n'
+    assert await events(nameless + event(BODY) + b"\n", 2**16) == await events(
+        event(BODY) + b"\n", 9999
+    )
+
+
+@pytest.mark.parametrize("order", [("items", "kind", "metadata"), ("kind", "metadata", "items")])
+async def test_a_page_has_its_items_in_brief(order: tuple[str, ...]) -> None:
+    whole = {"items": [BODY, BODY], "kind": "PodList", "metadata": {"continue": "c"}}
+    found = await session.page(json.dumps({key: whole[key] for key in order}).encode())
+    assert (found["kind"], found["metadata"]) == ("PodList", {"continue": "c"})
+    assert [packed.whole(each) for each in found["items"]] == [BODY, BODY]
+
+
+async def test_a_page_without_items_is_one() -> None:
+    found = await session.page(b'{"items":null,"kind":"PodList"}')
+    assert found == {"items": None, "kind": "PodList"}
+
+
+async def test_of_a_page_one_object_at_a_time_is_read() -> None:
+    """380,000 empty maps are 1.1 MB as text, and 27 MB as Python objects."""
+    many = json.dumps({**BODY, "spec": [{}] * 60_000})
+    tracemalloc.start()
+    try:
+        found = await session.page(f'{{"items":[{",".join([many] * 6)}]}}'.encode())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(map(sizes.is_stub, found["items"]))
+    assert peak < 15_000_000, "one has 4 MB, and their text is held twice"
