@@ -27,7 +27,7 @@ from bastaix.source.mishaps import FROM_OUTSIDE, TOO_MUCH, interrupted, own_erro
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 3
+AT_ONCE: Final = 3
 _LONGEST_ANSWER: Final = 256 * 1024 + MAX_ARTIFACT_BYTES
 _CHUNK: Final = 64 * 1024
 _SERVER: Final = (sys.executable, "-I", "-m", "bastaix.source.unpack_server")
@@ -49,7 +49,7 @@ class Sandbox:
     def __init__(self, server: Path | None = None) -> None:
         """`server` is the socket of an unpack server; without one a child is started each time."""
         self._server = server
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     def complaints(self) -> Sequence[str]:
         """Why nothing can be opened just now, a line; nothing when all is well."""

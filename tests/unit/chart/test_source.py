@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from bastaix import settings
-from bastaix.source import unpack_server
+from bastaix.source import sandbox, unpack_server
 from bastaix.source.policy import HostRule, Policy
-from bastaix.source.sandbox import Limits
 from tests.unit.chart.rendered import Manifest, attempt, only, render, with_image
 
 NAME = "bastaix-source"
@@ -125,9 +124,10 @@ def test_archives_are_opened_as_long_as_the_controller_runs() -> None:
     assert shared == [{"name": "unpack", "mountPath": "/run/unpack", "readOnly": True}]
 
 
-def test_the_container_that_opens_archives_has_room_for_two_of_the_largest() -> None:
+def test_the_container_that_opens_archives_has_room_for_all_that_it_opens_at_once() -> None:
     most = int(unpacker()["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
-    assert most > 2 * Limits().memory
+    assert most > sandbox.AT_ONCE * sandbox.Limits().memory
+    assert unpack_server.AT_ONCE > sandbox.AT_ONCE
     given = {"unpack": {"resources": {"limits": {"memory": "1Gi"}}}}
     assert unpacker(given)["resources"]["limits"] == {"memory": "1Gi"}
 

@@ -113,9 +113,11 @@ async def test_code_that_takes_a_parser_apart_is_refused_or_opened(
             await opened(sandbox, tmp_path, Zip(items=[item("r/serve/app.py", code)]))
 
 
-async def test_more_time_than_allowed_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_more_time_than_allowed_is_refused(
+    unpack_server: UnpackServer, tmp_path: Path
+) -> None:
     """A process that is stopped stands for content that takes for ever."""
-    with opening(sandbox, tmp_path, Limits(seconds=3)) as task:
+    with opening(Sandbox(unpack_server.socket), tmp_path, Limits(seconds=5)) as task:
         stopped = await confined(task)
         os.kill(stopped, signal.SIGSTOP)
         with pytest.raises(SourceFailure) as refused:
