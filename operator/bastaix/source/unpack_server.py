@@ -23,7 +23,7 @@ from typing import Final, NoReturn
 from bastaix.source import confinement, unpack
 
 AT_ONCE: Final = 4
-"""Connections that are served; one more than archives that are asked for at once, for who looks in."""
+"""Connections that are served: one more than archives opened at once, for who looks in."""
 _BACKLOG: Final = 64
 _LONGEST_REQUEST: Final = 1024 * 1024
 _FAILED: Final = 1
