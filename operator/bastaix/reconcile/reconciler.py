@@ -21,7 +21,15 @@ from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
-from bastaix.reconcile.cluster import Cluster, Recorder, Refused, Tally, during
+from bastaix.reconcile.cluster import (
+    Cluster,
+    NoAnswer,
+    Recorder,
+    Refused,
+    Tally,
+    during,
+    is_transient,
+)
 from bastaix.reconcile.drift import Manifest
 from bastaix.reconcile.endings import Endings
 from bastaix.reconcile.holders import demand_identity, foreign
@@ -216,7 +224,7 @@ class Reconciler:
                 self._laps.pop(name, None)
                 return steps.after
             if steps.asks:  # that an answer is awaited is told, as it may take its time
-                body = await self._tell(body, goal, memory=memory, events=events)
+                body = await self._attempt_to_tell(body, goal, memory, events)
                 observed, parts = await self._observe(md, body, goal)
                 # at the same time, as each of them may hang
                 questions = (self._answers.ask(md, observed, parts, ask) for ask in steps.asks)
@@ -288,6 +296,20 @@ class Reconciler:
         body = await self._reports.report(body, wanted, events)
         self._remembering(body, goal)
         return body
+
+    async def _attempt_to_tell(
+        self, body: Body, goal: Goal, memory: Memory, events: tuple[Told, ...]
+    ) -> Body:
+        """Report what is seen; a trouble of the API server's keeps no app from being asked.
+
+        Else what answers would be said not to, for as long as no status can be written.
+        """
+        try:
+            return await self._tell(body, goal, memory=memory, events=events)
+        except (Refused, NoAnswer) as error:
+            if not is_transient(error):
+                raise
+            return body
 
     async def _deny(self, body: Body, goal: Goal, refusal: Refused) -> None:
         """Report a refusal: with what is seen, unless it was seeing that was refused."""
