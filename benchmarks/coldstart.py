@@ -57,7 +57,8 @@ def copy_artifact() -> None:
         "get", "secrets", "-n", OURS, "-l", "serving.bastaix.dev/artifact", "-o", "json"
     )
     (artifact,) = json.loads(listed)["items"]
-    kept = {key: artifact[key] for key in ("apiVersion", "kind", "type", "data")}
+    # without its type: an admission policy keeps artifacts to the source controller
+    kept = {key: artifact[key] for key in ("apiVersion", "kind", "data")}
     metadata = {"name": artifact["metadata"]["name"], "namespace": BY_HAND}
     kubectl("apply", "-f", "-", stdin=json.dumps({**kept, "metadata": metadata}))
 

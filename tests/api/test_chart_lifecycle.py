@@ -134,7 +134,9 @@ def test_an_uninstall_keeps_the_crd_and_every_modeldeployment(helm: Run, kubectl
     helm("uninstall", "bastaix", "--namespace", SYSTEM)
 
     kubectl("get", "modeldeployment", "smollm2", "--namespace", "demo")
-    left = kubectl("get", "deployments,clusterroles", "--all-namespaces", "--output=name").stdout
+    kinds = "deployments,clusterroles,networkpolicies,validatingadmissionpolicies"
+    kinds += ",validatingadmissionpolicybindings"
+    left = kubectl("get", kinds, "--all-namespaces", "--output=name").stdout
     assert "bastaix" not in left
 
 
@@ -178,3 +180,6 @@ def test_two_releases_share_a_cluster_for_different_namespaces(helm: Run, kubect
     bound = kubectl("get", "rolebindings", "--all-namespaces", "--output=name").stdout.split()
     assert {"rolebinding.rbac.authorization.k8s.io/bastaix"} <= set(bound)
     assert {"rolebinding.rbac.authorization.k8s.io/another-bastaix"} <= set(bound)
+    policies = kubectl("get", "validatingadmissionpolicies", "--output=name").stdout.split()
+    group = "validatingadmissionpolicy.admissionregistration.k8s.io"
+    assert {f"{group}/{name}.{SYSTEM}" for name in ("bastaix", "another-bastaix")} <= set(policies)

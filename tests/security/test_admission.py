@@ -367,8 +367,14 @@ def both(
         "BASTAIX_SOURCE_KEEP_SECONDS": "0",
     }
     probe = f"--probe-url={app.url}"
+    reach = json.dumps(
+        {"operator": [{"podSelector": {}}], "kubeRay": [], "metrics": [], "serve": []}
+    )
+    guarding = {"BASTAIX_NETWORK_POLICIES": reach}
     with (
-        OperatorProcess(folder / "bastaix", folder / "operator.log", probe) as operator,
+        OperatorProcess(
+            folder / "bastaix", folder / "operator.log", probe, settings=guarding
+        ) as operator,
         SourceProcess(
             folder / "bastaix-source", folder / "source.log", settings=settings
         ) as source,
@@ -405,6 +411,7 @@ def test_a_model_is_rolled_out_scaled_replaced_and_removed_without_one_denial(
     rollout = {"drainSeconds": 1, "bakeSeconds": 1}
     deploy(world, host, namespace, rollout=rollout)
     first = run(world, namespace)
+    assert only(world, kinds.NETWORKPOLICY, namespace)["metadata"]["name"] == "echo-ray-pods"
     world.merge(MD, namespace, "echo", {"spec": {"scaling": {"maxReplicas": 5}}})
     cluster = first["metadata"]["name"] + "-x7k2p"
 
@@ -420,7 +427,7 @@ def test_a_model_is_rolled_out_scaled_replaced_and_removed_without_one_denial(
     world.merge(MD, namespace, "echo", {"spec": {"suspend": True}})
     until(lambda: not world.list(RAYSERVICE, namespace), "it is suspended")
     world.delete(MD, namespace, "echo")
-    children = (SECRET, kinds.SERVICE, kinds.CONTROLLERREVISION)
+    children = (SECRET, kinds.SERVICE, kinds.CONTROLLERREVISION, kinds.NETWORKPOLICY)
     until(lambda: not any(world.list(kind, namespace) for kind in children), "it is all gone")
 
 

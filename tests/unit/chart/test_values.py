@@ -56,6 +56,13 @@ def test_lint_finds_nothing_even_when_strict() -> None:
         ({"admissionPolicies": {"create": "no"}}, "create"),
         ({"admissionPolicies": {"artifactWriters": ["a' || 'b"]}}, "artifactWriters"),
         ({"admissionPolicies": {"closedNamespaces": ["Kube"]}}, "closedNamespaces"),
+        ({"networkPolicies": {"create": "auto"}}, "create"),
+        ({"networkPolicies": {"serveFrom": [{"labels": {"app": "web"}}]}}, "serveFrom"),
+        ({"networkPolicies": {"serveFrom": [{}]}}, "serveFrom"),
+        ({"networkPolicies": {"kubeRay": []}}, "kubeRay"),
+        ({"networkPolicies": {"privateCIDRs": ["10.0.0.0"]}}, "privateCIDRs"),
+        ({"networkPolicies": {"apiServer": {"ports": []}}}, "ports"),
+        ({"networkPolicies": {"apiServer": {"ports": [0]}}}, "ports"),
     ],
 )
 def test_wrong_values_are_refused_by_name(values: dict[str, Any], key: str) -> None:
