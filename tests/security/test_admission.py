@@ -191,13 +191,22 @@ def test_the_source_controller_mints_no_token_of_another_account(source: World) 
     assert "the source controller writes artifacts, and no other Secret" in said
 
 
+@pytest.fixture
+def editing(world: World, namespace: str) -> World:
+    """The source controller's account with more rights than the chart gives it."""
+    subject = {"kind": "ServiceAccount", "name": "bastaix-source", "namespace": "demo"}
+    return grant(world, "edit", subject, namespace)
+
+
 def test_the_source_controller_leaves_every_other_secret_alone(
-    world: World, source: World, namespace: str, model: Object
+    world: World, editing: World, namespace: str, model: Object
 ) -> None:
     for owners in ([], owned_by(model)):
         metadata = {"name": "theirs", "namespace": namespace, "ownerReferences": owners}
         world.apply(SECRET, {"metadata": metadata})
-        refusal(source.delete, SECRET, namespace, "theirs")
+        change = {"stringData": {"a": "b"}}
+        refusal(editing.merge, SECRET, namespace, "theirs", change)
+        refusal(editing.delete, SECRET, namespace, "theirs")
 
 
 def test_the_source_controller_changes_no_secret_at_all(
@@ -226,6 +235,17 @@ def test_an_artifact_is_made_for_a_modeldeployment_and_never_changes(
 ) -> None:
     manifest = {**artifact(namespace, owned_by(model, **owner)), **change}
     refusal(source.request, "POST", SECRET.path(namespace), manifest)
+
+
+def test_an_artifact_is_made_and_deleted_and_never_changed(
+    source: World, editing: World, namespace: str, model: Object
+) -> None:
+    source.request("POST", SECRET.path(namespace), artifact(namespace, owned_by(model)))
+    name = "echo-src-00000000"
+    for metadata in ({"annotations": {"noted": "x"}}, {"ownerReferences": []}):
+        said = refusal(editing.merge, SECRET, namespace, name, {"metadata": metadata})
+        assert "the source controller changes no Secret" in said
+    source.delete(SECRET, namespace, name)
 
 
 def test_nobody_else_makes_what_looks_like_an_artifact(

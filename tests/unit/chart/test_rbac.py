@@ -29,7 +29,7 @@ MINIMUM = {
 SOURCE_MINIMUM = {
     ("serving.bastaix.dev", "modeldeployments"): READ,
     ("serving.bastaix.dev", "modeldeployments/status"): {"patch"},
-    ("", "secrets"): {"get", "list", "create", "patch", "delete"},
+    ("", "secrets"): {"get", "list", "create", "delete"},
     ("apps", "controllerrevisions"): {"list"},
 }
 PARTS = {"bastaix": MINIMUM, "bastaix-source": SOURCE_MINIMUM}
