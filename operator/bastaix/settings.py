@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bastaix.api.patterns import OBJECT_NAME
+from bastaix.render.evaluation import OwnImage
 from bastaix.render.networkpolicy import Reach
 from bastaix.source.addresses import Network
 from bastaix.source.policy import HostRule, Policy
@@ -55,7 +57,7 @@ class Settings(Common):
     probe_url: str | None = None
     """Where an app is asked in place of its Pods, by an operator that does not reach them: with
     the {name}, {namespace} and {port} of a Service. The path comes from the check."""
-    evaluation_image: str | None = None
+    evaluation_image: OwnImage | None = None
     """In which `bastaix eval` runs: the operator's own image, which it cannot know by itself."""
     reach: Reach | None = None
     """Who may reach Ray's Pods; None: they get no NetworkPolicy."""
@@ -81,7 +83,9 @@ def read(given: Mapping[str, str | None], environment: Mapping[str, str] = os.en
     return Settings(
         **_common(get, Settings()),
         probe_url=_probe_url(get("probe_url", "")),
-        evaluation_image=get("evaluation_image", "") or None,
+        evaluation_image=_own_image(
+            get("evaluation_image", ""), get("evaluation_pull_secrets", "")
+        ),
         reach=_reach(get("network_policies", "")),
     )
 
@@ -119,6 +123,14 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
         s3_endpoint=_url("source S3 endpoint", get("source_s3_endpoint", "")),
         gs_endpoint=_url("source GS endpoint", get("source_gs_endpoint", "")),
     )
+
+
+def _own_image(reference: str, pull_secrets: str) -> OwnImage | None:
+    names = tuple(name.strip() for name in pull_secrets.split(",") if name.strip())
+    wrong = next((name for name in names if not OBJECT_NAME.fits(name)), None)
+    if wrong is not None:
+        raise BadSetting(f"evaluation pull secrets: {wrong!r} is not the name of a Secret")
+    return OwnImage(reference, names) if reference else None
 
 
 def _getter(given: Mapping[str, str | None], environment: Mapping[str, str]) -> Get:

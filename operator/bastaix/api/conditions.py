@@ -7,7 +7,7 @@
 | `Reconciling`    | work goes on by itself                                   | no work goes on  |
 | `Stalled`        | nothing changes until the user acts                      | nothing is stuck |
 | `Promoted`       | the revision of the spec has passed and has the traffic  | (never absent)   |
-| `Warning`        | it goes on, but no such spec is taken any more           | no such thing    |
+| `Warning`        | it goes on, and something of it should be known          | no such thing    |
 | `SourceVerified` | the code is there, as it was pinned, and can be started  | nobody looked yet |
 
 `Reconciling`, `Stalled` and `Warning` are True or absent; the first two are never both there.

@@ -14,6 +14,7 @@ from bastaix.api.conditions import parse_time
 from bastaix.api.errors import Hindrance, Waiting
 from bastaix.api.reasons import Finding, Reason
 from bastaix.observe.ownership import revision_label
+from bastaix.render.evaluation import OwnImage
 
 Object = Mapping[str, Any]
 
@@ -84,7 +85,7 @@ class Observed:
     """What holds resources for a revision whose RayService, or RayCluster, has gone."""
     occupied: Mapping[str, Waiting] = field(default_factory=dict)
     """By the kind of an object that is needed, that its name is taken: Service or Job."""
-    image: str | None = None
+    image: OwnImage | None = None
     """The operator's own, by which candidates are evaluated; None: nobody has said."""
     at: datetime | None = None
     """When it was seen; None: nobody has said."""

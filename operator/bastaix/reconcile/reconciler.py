@@ -43,6 +43,7 @@ from bastaix.reconcile.reports import Reports
 from bastaix.reconcile.strays import Strays
 from bastaix.reconcile.transitions import log_removal, log_transition
 from bastaix.reconcile.waits import soonest
+from bastaix.render.evaluation import OwnImage
 from bastaix.render.networkpolicy import Reach
 from bastaix.render.revision import (
     Revision,
@@ -101,7 +102,7 @@ class Reconciler:
         recorder: Recorder,
         tally: Tally,
         now: Callable[[], datetime],
-        image: str | None = None,
+        image: OwnImage | None = None,
         endings: Endings | None = None,
         reach: Reach | None = None,
     ) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.rollout import Gate
-from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.api.v1alpha1 import ModelDeployment, Runtime
 from bastaix.render import code, pods
 from bastaix.render.revision import Revision, owner_reference
 
@@ -28,6 +28,15 @@ GRACE_SECONDS: Final = 60
 
 _VOLUME: Final = "bastaix-dataset"
 _DIGITS: Final = 16
+
+
+@dataclass(frozen=True)
+class OwnImage:
+    """The operator's own image, in which `bastaix eval` runs."""
+
+    reference: str
+    pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets that must be in the namespace of the model for its node to pull it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +74,7 @@ def evaluation_job(
     revision: Revision,
     *,
     baseline: Baseline | None,
-    image: str | None,
+    image: OwnImage | None,
     trial: str,
     attempt: int,
 ) -> dict[str, Any]:
@@ -116,17 +125,17 @@ def _pod(
     gate: Gate,
     revision: Revision,
     baseline: Baseline | None,
-    image: str | None,
+    image: OwnImage | None,
 ) -> dict[str, Any]:
     volume, mount = _dataset_volume(md, gate, revision)
     container = (
-        _ours(md, gate, revision, baseline, image)
+        _ours(md, gate, revision, baseline, None if image is None else image.reference)
         if gate.evaluator is None
         else _theirs(md, gate, revision, baseline)
     )
     runtime = md.spec.runtime
     given = {
-        "imagePullSecrets": list(runtime.image_pull_secrets),
+        "imagePullSecrets": _pull_secrets(runtime, None if gate.evaluator else image),
         "tolerations": list(runtime.tolerations),
     }
     return {
@@ -217,6 +226,14 @@ def _theirs(
         ],
     }
     return {key: value for key, value in container.items() if value}
+
+
+def _pull_secrets(runtime: Runtime, own: OwnImage | None) -> list[Any]:
+    """Those of the model's own images, and for our image those that the installer names."""
+    given = list(runtime.image_pull_secrets)
+    named = {str(secret.get("name")) for secret in given}
+    ours = own.pull_secrets if own is not None else ()
+    return [*given, *({"name": name} for name in ours if name not in named)]
 
 
 def _known(baseline: Baseline | None) -> str | None:

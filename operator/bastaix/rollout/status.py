@@ -22,8 +22,11 @@ from bastaix.rollout.asks import is_settling
 from bastaix.rollout.record import Record
 from bastaix.rollout.roles import Roles
 from bastaix.rollout.story import Said
+from bastaix.rollout.warnings import warnings
 
 HISTORY: Final = 10
+MOST_IMAGES: Final = 8
+LONGEST_IMAGE: Final = 512
 
 
 def status(
@@ -160,13 +163,12 @@ def _conditions(
 def _warning(
     md: ModelDeployment, roles: Roles, before: list[Condition], now: datetime
 ) -> list[Condition]:
-    """A revision that was made before there was a limit goes on; another one would be refused."""
-    if md.excess is None or roles.target is None:
+    found = warnings(md, roles)
+    if not found:
         return conditions.drop_condition(before, conditions.WARNING)
-    reason = reasons.SPEC_TOO_LARGE
-    message = explained(Finding(reason, md.excess))
+    message = " ".join(f"{explained(each).removesuffix('.')}." for each in found)
     return conditions.set_condition(
-        before, conditions.WARNING, "True", reason.name, message, md.generation, now
+        before, conditions.WARNING, "True", found[0].reason.name, message, md.generation, now
     )
 
 
@@ -188,7 +190,22 @@ def _active(
     else:
         commit = _commit(observed, selected)
     since = roles.turn.since or before.get("since") or conditions.timestamp(now)
-    return _given({"revision": selected, "commit": commit, "since": since})
+    images = running_images(observed, selected) or before.get("images")
+    return _given({"revision": selected, "commit": commit, "since": since, "images": images})
+
+
+def running_images(observed: Observed, revision: str) -> list[str] | None:
+    """The images of Ray's containers by their digests, as kubelets report them; None: of none yet.
+
+    A tag of the spec may have meant several since, on one node and on another.
+    """
+    found = {
+        str(status["imageID"])[:LONGEST_IMAGE]
+        for pod in observed.pods_of(revision)
+        for status in (pod.get("status") or {}).get("containerStatuses") or ()
+        if status.get("imageID") and status.get("name") == pod["spec"]["containers"][0]["name"]
+    }
+    return sorted(found)[:MOST_IMAGES] or None
 
 
 def _candidate(

@@ -43,6 +43,8 @@ NAMES = [
     ),
 ]
 
+FIELDS = [f"{number}-{field}" for number, (field, _) in enumerate(NAMES)]
+
 
 def md(field: str, value: Any) -> ModelDeployment:
     body = copy.deepcopy(MINIMAL)
@@ -51,7 +53,7 @@ def md(field: str, value: Any) -> ModelDeployment:
     return ModelDeployment.from_body(body)
 
 
-@pytest.mark.parametrize(("field", "value"), NAMES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("field", "value"), NAMES, ids=FIELDS)
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_a_name_that_is_none_is_refused_when_the_object_is_read(
     field: str, value: Any, name: str
@@ -62,7 +64,7 @@ def test_a_name_that_is_none_is_refused_when_the_object_is_read(
     assert "must be the name of an object in this namespace" in refused.value.finding.message
 
 
-@pytest.mark.parametrize(("field", "value"), NAMES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("field", "value"), NAMES, ids=FIELDS)
 def test_a_name_with_dots_and_dashes_is_taken(field: str, value: Any) -> None:
     md(field, value("git-token.v1"))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bastaix import settings
+from bastaix.render.evaluation import OwnImage
 from tests.unit.chart.rendered import IMAGE, NAMESPACE, Manifest, attempt, only, render
 
 
@@ -74,7 +75,7 @@ def test_the_grace_period_is_a_value() -> None:
 def test_by_default_the_operator_keeps_its_own_defaults_and_knows_its_image() -> None:
     found = settings.read({}, environment({"networkPolicies": {"create": False}}))
     assert found == settings.Settings(
-        evaluation_image=f"{IMAGE}:0.1.0", lease=(NAMESPACE, "bastaix")
+        evaluation_image=OwnImage(f"{IMAGE}:0.1.0"), lease=(NAMESPACE, "bastaix")
     )
 
 
@@ -85,9 +86,15 @@ def test_the_operator_reads_what_the_values_say() -> None:
         namespaces=frozenset({"demo", "prod"}),
         log_level="DEBUG",
         workers=4,
-        evaluation_image=f"{IMAGE}:0.1.0",
+        evaluation_image=OwnImage(f"{IMAGE}:0.1.0"),
         lease=(NAMESPACE, "bastaix"),
     )
+
+
+def test_the_operator_knows_with_which_secrets_its_image_is_pulled() -> None:
+    values = {"image": {"pullSecrets": [{"name": "registry"}, {"name": "mirror"}]}}
+    found = settings.read({}, environment(values)).evaluation_image
+    assert found == OwnImage(f"{IMAGE}:0.1.0", ("registry", "mirror"))
 
 
 def test_the_probed_port_is_the_one_that_the_operator_listens_on() -> None:

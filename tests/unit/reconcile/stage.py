@@ -15,6 +15,7 @@ from bastaix.reconcile.kinds import (
     Kind,
 )
 from bastaix.reconcile.reconciler import Reconciler
+from bastaix.render.evaluation import OwnImage
 from bastaix.rollout.memory import Memory, recorded
 from tests.unit.bodies import body, refused, verified, with_field
 from tests.unit.reconcile.fakes import Clock, FakeCluster, FakeProbe, Notebook, status_of
@@ -31,7 +32,7 @@ class Stage:
         self.cluster = FakeCluster(self.clock)
         self.probe = FakeProbe()
         self.notes = Notebook()
-        self.image: str | None = IMAGE
+        self.image: OwnImage | None = OwnImage(IMAGE)
         self.reconciler = self.restarted()
         given = body()
         for field, value in fields.items():

@@ -6,6 +6,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD, SERVICE
+from bastaix.render.evaluation import OwnImage
 from bastaix.rollout import evaluations, record
 from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS
 from bastaix.rollout.roles import roles
@@ -185,7 +186,7 @@ def test_a_candidate_whose_rendering_is_not_seen_is_not_promoted() -> None:
         md_body=stage.cluster.body(MODELDEPLOYMENT, NAME),
         rayservices=tuple(stage.rayservices),
         service=stage.cluster.body(SERVICE, NAME),
-        image=IMAGE,
+        image=OwnImage(IMAGE),
     )
     parts = replace(roles(md, observed, None, stage.clock.now), wanted=b.rpartition("-")[2])
     found = evaluations.standing(md, observed, parts, record.Record(), stage.clock.now)

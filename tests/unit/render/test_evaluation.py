@@ -7,7 +7,7 @@ import pytest
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.evaluation.options import options
-from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key
+from bastaix.render.evaluation import Baseline, OwnImage, evaluation_job, evaluation_key
 from bastaix.render.revision import revision
 from tests.unit.bodies import DIGEST, body, with_field
 
@@ -28,7 +28,12 @@ def job(
 ) -> dict[str, Any]:
     current = revision(md, digest)
     return evaluation_job(
-        md, current, baseline=baseline, image="bastaix:1", trial="uid-of-b", attempt=2
+        md,
+        current,
+        baseline=baseline,
+        image=OwnImage("bastaix:1", ("registry",)),
+        trial="uid-of-b",
+        attempt=2,
     )
 
 
@@ -216,3 +221,12 @@ def test_scaling_does_not() -> None:
     gate = {"dataset": {"path": "evals/golden.jsonl"}}
     other = ModelDeployment.from_body(with_field(scaled, "spec.rollout.gate", gate))
     assert key(gated()) == key(other)
+
+
+def test_our_image_is_pulled_with_the_secrets_that_the_installer_names_beside_the_models() -> None:
+    own = with_field(body(), "spec.runtime.imagePullSecrets", [{"name": "mine"}])
+    md = ModelDeployment.from_body(with_field(own, "spec.rollout.gate", FROM_MAP))
+    assert pod(md)["imagePullSecrets"] == [{"name": "mine"}, {"name": "registry"}]
+    theirs = {**FROM_MAP, "evaluator": {"image": "own:1"}}
+    md = ModelDeployment.from_body(with_field(own, "spec.rollout.gate", theirs))
+    assert pod(md)["imagePullSecrets"] == [{"name": "mine"}]

@@ -63,3 +63,11 @@ WRONG_ANSWER: Final = Reason(
     "Ask the same yourself, then correct the app or app.check.",
     "outside",
 )
+UNPINNED: Final = Reason(
+    "Unpinned",
+    "The code is pinned, and weights or image are not, so a restart may serve something else.",
+    "Pin weights as hf://ORGANISATION/NAME@COMMIT and the image by its digest (@sha256:…);"
+    " status.active.images says which one runs.",
+    "outside",
+    causes="An hf:// source without a commit, or an image whose tag is moved, such as latest.",
+)
