@@ -4,8 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 export BASTAIX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bastaix
-UV_VERSION := 0.13.9
-UV := $(BASTAIX_CACHE)/uv-$(UV_VERSION)/bin/uv
+UV := $(BASTAIX_CACHE)/uv-$(shell sha256sum requirements/build.txt | cut -c1-8)/bin/uv
 # One for each checkout: it holds a link to the sources.
 VENV := $(BASTAIX_CACHE)/venv-$(shell pwd | sha256sum | cut -c1-8)
 PYTHON := $(VENV)/bin/python
@@ -20,13 +19,13 @@ help: ## Show this page
 $(UV):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, as python3 on PATH"; exit 1; }
 	@python3 -m venv $(dir $(UV)).. || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
-	@$(dir $(UV))pip install --quiet uv==$(UV_VERSION)
+	@$(dir $(UV))pip install --quiet --require-hashes --only-binary :all: --requirement requirements/build.txt
 
-$(VENV)/.ready: $(UV) pyproject.toml requirements/dev.txt
+$(VENV)/.ready: $(UV) pyproject.toml requirements/dev.txt requirements/build.txt
 	@echo "python: making the development environment"
 	@$(UV) venv --quiet --clear --python python3 $(VENV)
-	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements/dev.txt
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements/dev.txt requirements/build.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
 venv: $(VENV)/.ready ## Make the Python environment for development
@@ -38,7 +37,10 @@ COMPILE := $(UV) pip compile --quiet --python-version 3.11 --generate-hashes --n
 	--no-header --no-annotate
 lock: $(UV) ## Pin dependencies anew, with hashes and without addresses
 	$(COMPILE) pyproject.toml --output-file requirements/operator.txt
-	$(COMPILE) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/operator.txt requirements/build.in \
+		--output-file requirements/build.txt
+	$(COMPILE) --constraint requirements/build.txt --group dev pyproject.toml \
+		--output-file requirements/dev.txt
 	$(COMPILE) --python-platform x86_64-manylinux_2_28 --override serve_apps/overrides.txt \
 		serve_apps/requirements.in --output-file serve_apps/requirements.txt
 

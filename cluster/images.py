@@ -5,6 +5,7 @@ starts from; an image that containerd holds under that name is never made again.
 `builder`.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,18 +60,21 @@ def _static(program: str) -> Image:
     return Image(program, DOCKERFILES / program / "Dockerfile", program=program)
 
 
+def copies(dockerfile: Path) -> list[str]:
+    """What a Dockerfile copies from its context, in paths relative to that."""
+    lines = re.sub(r"\\\n", " ", dockerfile.read_text()).splitlines()
+    words = [line.split() for line in lines if line.startswith("COPY ")]
+    return [word for line in words for word in line[1:-1] if not word.startswith("--")]
+
+
+def _from_base(name: str, dockerfile: str, root: Path = ROOT, room: int = 2 * GB) -> Image:
+    sources = tuple(root / copied for copied in copies(root / dockerfile))
+    return Image(name, root / dockerfile, sources, room=room, root=root)
+
+
 def operator(name: str = "operator", root: Path = ROOT) -> Image:
     """The image of Bastaix itself, from a checkout of any version of it."""
-    copied = (
-        "operator/bastaix",
-        "crds",
-        "pyproject.toml",
-        "README.md",
-        "requirements/operator.txt",
-    )
-    return Image(
-        name, root / "operator/Dockerfile", tuple(root / part for part in copied), root=root
-    )
+    return _from_base(name, "operator/Dockerfile", root)
 
 
 IMAGES = {
@@ -81,12 +85,7 @@ IMAGES = {
         _static("kuberay"),
         Image("githost", DOCKERFILES / "githost/Dockerfile", (DOCKERFILES / "githost",)),
         operator(),
-        Image(
-            "ray",
-            ROOT / "serve_apps/Dockerfile",
-            (ROOT / "serve_apps/requirements.txt",),
-            room=18 * GB,
-        ),
+        _from_base("ray", "serve_apps/Dockerfile", room=18 * GB),
     )
 }
 

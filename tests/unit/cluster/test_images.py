@@ -56,6 +56,27 @@ def test_the_name_does_not_depend_on_where_the_checkout_lies(checkout: Path) -> 
     assert image(moved).key() == before
 
 
+def test_the_name_covers_whatever_the_dockerfile_copies(tmp_path: Path) -> None:
+    (tmp_path / "operator").mkdir()
+    (tmp_path / "operator/Dockerfile").write_text(
+        "FROM scratch\nCOPY --chmod=0644 one \\\n    two /there/\nRUN COPY three\nCOPY four /\n"
+    )
+    (tmp_path / "four").mkdir()
+    for copied in ("one", "two", "four/five"):
+        (tmp_path / copied).write_text("1")
+    before = images.operator(root=tmp_path).key()
+    for copied in ("one", "two", "four/five"):
+        (tmp_path / copied).write_text("2")
+        after = images.operator(root=tmp_path).key()
+        assert after != before, copied
+        before = after
+
+
+def test_every_image_copies_what_is_there() -> None:
+    for image in images.IMAGES.values():
+        assert all(source.exists() for source in image.sources), image.name
+
+
 def test_an_unknown_image_is_refused_by_name() -> None:
     with pytest.raises(builder.ImageError, match="no image is called operater; there are pause"):
         images.ensure("operater")
