@@ -108,7 +108,7 @@ test-upgrade: venv ## An older version's running models under `helm upgrade` and
 	@$(PYTHON) -m pytest tests/upgrade
 
 test-long: test-serve test-upgrade ## What is too slow for `make test`
-	@$(PYTHON) -m pytest tests/api tests/security tests/e2e -m long || [ $$? = 5 ]
+	@$(PYTHON) -m pytest tests/api tests/security tests/release tests/e2e -m long || [ $$? = 5 ]
 
 format: venv ## Let ruff format the code
 	@$(PYTHON) -m ruff check --fix --quiet . || true
@@ -117,6 +117,17 @@ format: venv ## Let ruff format the code
 corpus: venv ## Provoke failures on the node and record anew what it says of them
 	@$(PYTHON) -m tests.corpus.record $(CAUSES)
 
+##@ Release
+
+sbom: venv ## Bills of materials (CycloneDX) of both images, in build/sbom/
+	@$(PYTHON) -m release sbom
+
+audit: venv ## Ask for advisories on all that is pinned; fails too where nobody can be asked
+	@$(PYTHON) -m release audit
+
+release: venv ## Wheel, chart, image, bill of materials and SHA256SUMS of HEAD, in dist/; BASE=NAME@sha256:…
+	@$(PYTHON) -m release build $(if $(BASE),--base $(BASE))
+
 ##@ Benchmarks
 
 BENCHMARKS := idle scale coldstart cluster source verify verdict rollout diagnose
@@ -124,4 +135,4 @@ bench: $(addprefix bench-,$(BENCHMARKS)) ## All of them; figures also in build/b
 bench-%: venv ## One of them: idle, scale, coldstart, cluster, source, verify, verdict, rollout, diagnose
 	@$(PYTHON) -m benchmarks.$*
 
-.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-upgrade test-long corpus format bench
+.PHONY: help venv python lock demo cluster cluster-down cluster-status kubeconfig test lint test-unit test-api test-e2e test-serve test-upgrade test-long corpus format sbom audit release bench

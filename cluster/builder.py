@@ -70,14 +70,14 @@ def base(progress: Progress) -> Path:
     archive = BASES / f"{base_key()}.tar"  # a file: buildah reads folders of simple names only
     with lock("image-base"):
         if not archive.exists():
-            with progress.step("making the base image"), _workshop("base") as workshop:
-                shutil.copy(DOCKERFILES / "base/Dockerfile", workshop)
-                _run("base", *BOOTSTRAP, workshop / "rootfs.tar")
-                target = f"oci-archive:{workshop}/base.tar:base"
-                build("base", workshop / "Dockerfile", context=workshop, target=target)
+            with progress.step("making the base image"), workshop("base") as folder:
+                shutil.copy(DOCKERFILES / "base/Dockerfile", folder)
+                _run("base", *BOOTSTRAP, folder / "rootfs.tar")
+                target = f"oci-archive:{folder}/base.tar:base"
+                build("base", folder / "Dockerfile", context=folder, target=target)
                 shutil.rmtree(BASES, ignore_errors=True)
                 BASES.mkdir(parents=True)
-                (workshop / "base.tar").rename(archive)
+                (folder / "base.tar").rename(archive)
     return archive
 
 
@@ -93,16 +93,16 @@ def make(
     """Build an image and import it."""
     install_tools()
     start = base(progress) if from_base else None
-    with _workshop(name) as workshop:
+    with workshop(name) as folder:
         with progress.step(f"building image {name}"):
-            target = f"oci:{workshop}/oci:{key}"
+            target = f"oci:{folder}/oci:{key}"
             build(name, dockerfile, context=context, target=target, base=start)
         with progress.step(f"importing image {name}"):
-            import_folder(name, workshop / "oci", key)
+            import_folder(name, folder / "oci", key)
 
 
 @contextmanager
-def _workshop(name: str) -> Iterator[Path]:
+def workshop(name: str) -> Iterator[Path]:
     """An empty folder that is gone afterwards; what a killed run left in it goes first."""
     folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -120,19 +120,26 @@ def build(
     *,
     context: Path,
     target: str,
-    base: Path | None = None,
+    base: Path | str | None = None,
+    epoch: int | None = None,
 ) -> None:
-    """Build to `target`, an image in the words of buildah, and leave nothing else."""
+    """Build to `target`, an image in the words of buildah, and leave nothing else.
+
+    `base` is an archive or the name of an image; `epoch`, in seconds, is the time that the image
+    and all files of its layer get, so that it is the same each time.
+    """
     storage = BUILD / name / "storage"
     temporary = BUILD / name / "tmp"
     temporary.mkdir()
     # The machine's certificate authorities serve the build; the image keeps its own.
     options = ("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro") if base else ()
-    start = ("--build-arg", f"BASE=oci-archive:{base}") if base else ()
+    image = f"oci-archive:{base}" if isinstance(base, Path) else base
+    start = ("--build-arg", f"BASE={image}") if image else ()
+    times = () if epoch is None else ("--timestamp", str(epoch))
     _run(
         *(name, "buildah", "--root", storage / "root", "--runroot", storage / "run"),
         *("--storage-driver", "overlay"),
-        *("build", "--isolation", "chroot", "--layers=false", *options, *start),
+        *("build", "--isolation", "chroot", "--layers=false", *options, *start, *times),
         *("--file", dockerfile, "--tag", target, context),
         TMPDIR=str(temporary),
     )
