@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bastaix.api import names
 from bastaix.api.patterns import OBJECT_NAME
 from bastaix.render.evaluation import OwnImage
 from bastaix.render.networkpolicy import Reach
@@ -126,11 +127,11 @@ def read_policy(environment: Mapping[str, str] = os.environ) -> Policy:
 
 
 def _own_image(reference: str, pull_secrets: str) -> OwnImage | None:
-    names = tuple(name.strip() for name in pull_secrets.split(",") if name.strip())
-    wrong = next((name for name in names if not OBJECT_NAME.fits(name)), None)
+    secrets = tuple(name.strip() for name in pull_secrets.split(",") if name.strip())
+    wrong = next((name for name in secrets if not OBJECT_NAME.fits(name)), None)
     if wrong is not None:
         raise BadSetting(f"evaluation pull secrets: {wrong!r} is not the name of a Secret")
-    return OwnImage(reference, names) if reference else None
+    return OwnImage(reference, secrets) if reference else None
 
 
 def _getter(given: Mapping[str, str | None], environment: Mapping[str, str]) -> Get:
@@ -189,22 +190,25 @@ def _probe_url(text: str) -> str | None:
 
 
 def _reach(text: str) -> Reach | None:
-    """`{"operator": […], "kubeRay": […], "metrics": […], "serve": […]}`, peers in each."""
+    """`{"operator": […], "kubeRay": […], "metrics": […], "serve": […], "servePorts": […]}`."""
     if not text:
         return None
     wanted = 'network policies must be JSON with lists of peers: {"operator": [{…}], …}'
     try:
         given = json.loads(text)
+        ports = given.pop("servePorts", [names.SERVE_PORT])
         peers = {key: tuple(given.pop(key)) for key in ("operator", "kubeRay", "metrics", "serve")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSetting(wanted) from error
-    if given or not all(isinstance(peer, dict) for peer in sum(peers.values(), ())):
+    is_peers = all(isinstance(peer, dict) for peer in sum(peers.values(), ()))
+    if given or not is_peers or not ports or not all(type(port) is int for port in ports):
         raise BadSetting(wanted)
     return Reach(
         operator=peers["operator"],
         kuberay=peers["kubeRay"],
         metrics=peers["metrics"],
         serve=peers["serve"],
+        serve_ports=tuple(ports),
     )
 
 

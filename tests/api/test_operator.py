@@ -156,6 +156,21 @@ def test_a_kept_rendering_is_applied_again_and_not_rendered_anew(
     assert again["spec"]["rayClusterConfig"]["rayVersion"] == "2.52.0"
 
 
+def test_a_kept_revision_can_be_patched_as_the_garbage_collector_does_to_orphan_it(
+    world: World, operator: OperatorProcess, namespace: str
+) -> None:
+    """The API server compares its immutable data byte by byte."""
+    given = modeldeployment(namespace)
+    given["spec"]["app"]["args"] = {"a": {"z": "<&>é", "f": 0.1, "list": [1, {"b": None}]}}
+    deploy(world, given)
+    until(lambda: bool(world.list(CONTROLLERREVISION, namespace)), "a ControllerRevision")
+    kept = only(world, CONTROLLERREVISION, namespace)
+    path = CONTROLLERREVISION.path(namespace, kept["metadata"]["name"])
+    patch = {"metadata": {"annotations": {"example.com/a": "b"}}}
+    patched = world.request("PATCH", path, patch, "application/strategic-merge-patch+json")
+    assert patched["data"] == kept["data"]
+
+
 def test_suspending_deletes_the_rayservice_and_keeps_the_name(world: World, namespace: str) -> None:
     deploy(world, modeldeployment(namespace))
     only(world, RAYSERVICE, namespace)

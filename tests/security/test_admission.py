@@ -474,16 +474,30 @@ def test_a_model_is_rolled_out_scaled_replaced_and_removed_without_one_denial(
     until(lambda: not any(world.list(kind, namespace) for kind in children), "it is all gone")
 
 
-def test_the_garbage_collector_takes_the_owner_off_an_artifact_that_is_orphaned(
-    world: World, mallory: World, source: World, namespace: str, model: Object
+def test_a_model_that_is_deleted_as_an_orphan_goes_and_leaves_what_it_had(
+    world: World, both: Both, host: ArchiveHost, namespace: str
+) -> None:
+    """By the real garbage collector, which takes the owner off every child."""
+    deploy(world, host, namespace)
+    run(world, namespace)
+    (held,) = world.list(SECRET, namespace)
+    options = {"propagationPolicy": "Orphan"}
+    world.request("DELETE", MD.path(namespace, "echo"), options)
+    until(lambda: world.get(MD, namespace, "echo") is None, "the ModelDeployment is gone")
+    left = world.get(SECRET, namespace, held["metadata"]["name"]) or {}
+    assert left["metadata"]["uid"] == held["metadata"]["uid"]
+    assert "ownerReferences" not in left["metadata"]
+    for kind in (kinds.CONTROLLERREVISION, kinds.SERVICE, RAYSERVICE):
+        (child,) = world.list(kind, namespace)
+        assert "ownerReferences" not in child["metadata"], kind
+
+
+def test_nobody_else_takes_the_owner_off_an_artifact(
+    mallory: World, source: World, namespace: str, model: Object
 ) -> None:
     source.request("POST", SECRET.path(namespace), artifact(namespace, owned_by(model)))
-    name, orphaned = "echo-src-00000000", {"metadata": {"ownerReferences": []}}
-    refusal(mallory.merge, SECRET, namespace, name, orphaned)
-    collector = world.acting_as("system:serviceaccount:kube-system:generic-garbage-collector")
-    left = collector.merge(SECRET, namespace, name, orphaned)
-    assert "ownerReferences" not in left["metadata"]
-    mallory.delete(SECRET, namespace, name)
+    orphaned = {"metadata": {"ownerReferences": []}}
+    refusal(mallory.merge, SECRET, namespace, "echo-src-00000000", orphaned)
 
 
 def test_a_namespace_ends_with_all_that_is_in_it(

@@ -170,6 +170,7 @@ def test_a_lease_is_named_by_namespace_and_name(text: str) -> None:
     "text",
     ["yes", "[]", "{}", '{"operator": 1, "kubeRay": [], "metrics": [], "serve": []}',
      '{"operator": ["x"], "kubeRay": [], "metrics": [], "serve": []}',
+     '{"operator": [], "kubeRay": [], "metrics": [], "serve": [], "servePorts": ["x"]}',
      '{"operator": [], "kubeRay": [], "metrics": [], "serve": [], "more": []}'],
 )  # fmt: skip
 def test_who_may_reach_models_must_be_lists_of_peers(text: str) -> None:

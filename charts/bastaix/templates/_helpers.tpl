@@ -120,7 +120,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $operator := dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace))
       "podSelector" (dict "matchLabels" (include "bastaix.selectorLabels" . | fromYaml)) -}}
 {{- dict "operator" (list $operator) "kubeRay" .Values.networkPolicies.kubeRay
-      "metrics" .Values.networkPolicies.metricsFrom "serve" .Values.networkPolicies.serveFrom | toJson -}}
+      "metrics" .Values.networkPolicies.metricsFrom "serve" .Values.networkPolicies.serveFrom
+      "servePorts" .Values.networkPolicies.servePorts | toJson -}}
 {{- end -}}
 {{- end -}}
 
@@ -149,11 +150,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/*
 Besides DNS and the API server, the source controller asks public addresses by the ports above. A
-proxy, and hosts that are allowed to be `private`, may be any Pod and anywhere in privateCIDRs, by
-any port: the port of a Service is not the port of its Pods.
+proxy, object stores that the installer names, and hosts that are allowed to be `private`, may be any
+Pod and anywhere in privateCIDRs, by any port: the port of a Service is not the port of its Pods.
 */}}
 {{- define "bastaix.source.egress" -}}
-{{- $private := not (empty .Values.source.proxy) -}}
+{{- $stores := compact (without (list .Values.source.s3Endpoint .Values.source.gsEndpoint) "https://storage.googleapis.com") -}}
+{{- $private := not (and (empty .Values.source.proxy) (empty $stores)) -}}
 {{- range .Values.source.allowedHosts }}{{ if .private }}{{ $private = true }}{{ end }}{{ end -}}
 - ports:
     {{- include "bastaix.source.ports" . | trim | nindent 4 }}

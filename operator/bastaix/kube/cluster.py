@@ -7,6 +7,7 @@ when, is decided in `reconcile`.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,7 @@ PATIENCE = 5
 LONGEST_PAUSE = 5.0
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+YAML = "application/yaml"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Counter = Callable[[str, str], None]
@@ -263,8 +265,15 @@ class KubeCluster:
         query = {"fieldManager": self._manager}
         self._count(kind.name, "create")
         try:
+            # JSON is YAML. The API server (1.35) keeps the data of a ControllerRevision that came
+            # as JSON to the byte, compares it at each patch with what Go makes of it, and refuses
+            # the patch, even the garbage collector's under --cascade=orphan. YAML it writes anew.
             body = await self._client.request(
-                "POST", kind.path(metadata["namespace"]), manifest, query=query
+                "POST",
+                kind.path(metadata["namespace"]),
+                json.dumps(manifest),
+                query=query,
+                content_type=YAML,
             )
         except Refused as refused:
             if refused.status != 409 or is_new:

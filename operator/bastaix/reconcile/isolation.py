@@ -10,7 +10,7 @@ from typing import Final
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.ownership import is_controlled_by
-from bastaix.reconcile.cluster import Cluster, Refused
+from bastaix.reconcile.cluster import Cluster, NoAnswer, Refused
 from bastaix.reconcile.drift import drifted, stamped
 from bastaix.reconcile.kinds import NETWORKPOLICY
 from bastaix.render.networkpolicy import Reach, network_policy
@@ -32,7 +32,7 @@ class Isolation:
             return None
         try:
             await self._remove(md) if self._reach is None else await self._apply(md, self._reach)
-        except Refused as refusal:
+        except (NoAnswer, Refused) as refusal:
             logger.warning("%s/%s has not its NetworkPolicy: %s", md.namespace, md.name, refusal)
             return RETRY_SECONDS
         return None

@@ -31,7 +31,8 @@ class Reach:
     metrics: Sequence[Peer] = ()
     """None: everybody."""
     serve: Sequence[Peer] = ()
-    """To the port of the API; none: everybody."""
+    """To the ports of the API; none: everybody."""
+    serve_ports: Sequence[int] = (names.SERVE_PORT,)
 
 
 def network_policy(md: ModelDeployment, reach: Reach) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def network_policy(md: ModelDeployment, reach: Reach) -> dict[str, Any]:
                 _rule(reach.kuberay, DASHBOARD_PORT, names.SERVE_PORT),
                 _rule([*reach.operator, {"podSelector": evaluations}], names.SERVE_PORT),
                 _rule(reach.metrics, *METRICS_PORTS),
-                _rule(reach.serve, names.SERVE_PORT),
+                _rule(reach.serve, *reach.serve_ports),
             ],
         },
     }

@@ -52,12 +52,12 @@ def believed(answer: bytes) -> Artifact:
         reason = _REASONS.get(str(said["reason"]), reasons.SOURCE_UNSAFE)
         raise SourceFailure(reason, _line(said.get("message")))
     if isinstance(said, dict) and "bug" in said:
-        logger.error("opening an archive ended in an error of ours: %s", said)
+        logger.error("opening an archive ended in an error of ours: %s", _line(said))
         raise own_error("the archive could not be checked: an error of ours, which is in the log")
     try:
         return _artifact(said, data)
     except (LookupError, TypeError, ValueError, OverflowError):
-        logger.error("opening an archive ended in an answer that does not fit: %s", said)
+        logger.error("opening an archive ended in an answer that does not fit: %s", _line(said))
         raise SourceFailure(
             reasons.SOURCE_UNSAFE,
             "what the process that opened the archive says of it does not fit what it left",

@@ -12,6 +12,10 @@ POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding
 NAMES = {"bastaix", "bastaix-scaling", "bastaix-source", "bastaix-source-artifacts"}
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:bastaix"
 SOURCE = f"{OPERATOR}-source"
+COLLECTORS = (
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+)
 
 
 def policies(values: dict[str, Any] | None = None) -> dict[str, Manifest]:
@@ -59,7 +63,8 @@ def test_who_else_may_write_artifacts_is_a_value() -> None:
     others = policies({"admissionPolicies": {"artifactWriters": [velero]}})[
         "bastaix-source-artifacts"
     ]["matchConditions"][0]["expression"]
-    assert others == f"!(request.userInfo.username in ['{SOURCE}', '{velero}'])"
+    named = ", ".join(f"'{name}'" for name in (SOURCE, *COLLECTORS, velero))
+    assert others == f"!(request.userInfo.username in [{named}])"
 
 
 def test_a_release_for_some_namespaces_guards_artifacts_in_these_alone() -> None:
@@ -75,8 +80,18 @@ def test_a_release_for_some_namespaces_guards_artifacts_in_these_alone() -> None
         assert "namespaceSelector" not in unbounded["matchConstraints"]
 
 
+def test_the_namespace_of_the_release_is_closed_as_the_source_controllers_account_is_there() -> (
+    None
+):
+    (rule,) = [
+        rule for rule in policies()["bastaix"]["validations"] if "namespace" in rule["message"]
+    ]
+    assert f"'{NAMESPACE}'" in rule["expression"]
+
+
 def test_no_namespace_is_closed_when_the_value_says_so() -> None:
-    spec = policies({"admissionPolicies": {"closedNamespaces": []}})["bastaix"]
+    open_all = {"closedNamespaces": [], "serveInReleaseNamespace": True}
+    spec = policies({"admissionPolicies": open_all})["bastaix"]
     assert not [rule for rule in spec["validations"] if "namespace" in rule["message"]]
 
 

@@ -96,14 +96,19 @@ def test_ports_in_the_names_of_hosts_and_stores_are_open() -> None:
         "allowedHosts": [{"host": "git.example:8443"}, {"host": "[2001:db8::1]:3000"}],
         "s3Endpoint": "https://s3.example:9000",
     }
-    (rule,) = spec("bastaix-source", {"source": source})["egress"][2:]
+    rule, _ = spec("bastaix-source", {"source": source})["egress"][2:]
     assert numbers(rule) == [443, 80, 9000, 8443, 3000]
 
 
 @pytest.mark.parametrize(
     "values",
-    [PRIVATE_HOST, {"source": {"proxy": "http://proxy.corp:3128"}}],
-    ids=["a private host", "a proxy"],
+    [
+        PRIVATE_HOST,
+        {"source": {"proxy": "http://proxy.corp:3128"}},
+        {"source": {"s3Endpoint": "http://minio.minio.svc:9000"}},
+        {"source": {"gsEndpoint": "https://gs.corp.example"}},
+    ],
+    ids=["a private host", "a proxy", "an S3 store", "a GS store"],
 )
 def test_what_may_be_inside_the_network_is_reached_there_by_any_port(
     values: dict[str, Any],
@@ -121,10 +126,15 @@ def test_the_operator_is_told_who_may_reach_models() -> None:
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
         "podSelector": only(render(), "Deployment", "bastaix")["spec"]["selector"],
     }
-    assert reach() == settings.Reach(operator=(ourselves,), kuberay=(KUBERAY,))
+    ports = (8000, 15008)
+    assert reach() == settings.Reach(operator=(ourselves,), kuberay=(KUBERAY,), serve_ports=ports)
     values = {"networkPolicies": {"metricsFrom": [PROMETHEUS], "serveFrom": [PROMETHEUS]}}
     assert reach(values) == settings.Reach(
-        operator=(ourselves,), kuberay=(KUBERAY,), metrics=(PROMETHEUS,), serve=(PROMETHEUS,)
+        operator=(ourselves,),
+        kuberay=(KUBERAY,),
+        metrics=(PROMETHEUS,),
+        serve=(PROMETHEUS,),
+        serve_ports=ports,
     )
 
 

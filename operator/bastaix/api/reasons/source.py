@@ -52,7 +52,8 @@ ARCHIVE_DAMAGED: Final = Reason(
 SOURCE_INTERRUPTED: Final = Reason(
     "SourceInterrupted",
     "The work was cut short: the node had too little memory, processor or disk just then.",
-    "If it lasts, give the source controller more of them (source.resources of the chart).",
+    "If it lasts, give the source controller more of them (source.resources and"
+    " source.unpack.resources of the chart).",
     "outside",
 )
 SOURCE_TOO_LARGE: Final = Reason(
