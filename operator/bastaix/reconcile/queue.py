@@ -1,15 +1,15 @@
 """One keyed queue: every key is looked at after it was added, and never twice at once.
 
 Adding is idempotent until the work begins; what is added during the work runs once more
-after it. Groups of keys take turns, so that many keys of one keep no other waiting. Work that
-fails is retried with backoff and jitter; work that asks for it is repeated after a while. Time is
-the event loop's and randomness is given, so tests own both. What the keys mean is nobody's
-business here.
+after it. Groups of keys take turns, and none of them has all workers, so that many keys of one keep
+no other waiting, even where each takes long. Work that fails is retried with backoff and jitter;
+work that asks for it is repeated after a while. Time is the event loop's and randomness is given,
+so tests own both. What the keys mean is nobody's business here.
 """
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from random import Random
 from typing import Generic, Protocol, TypeVar
@@ -34,24 +34,49 @@ class Watcher(Protocol):
 
 
 class Line(Generic[Key]):
-    """First come, first served within a group, and the groups in turn."""
+    """First come, first served within a group, the groups in turn, and a share for each.
+
+    A group has at most half of the workers. The last quarter of them, or the last one, is for
+    groups of which nothing runs, so that two or three groups do not have all of them either. One
+    worker alone takes everything.
+    """
 
     def __init__(self, group: Callable[[Key], Hashable]) -> None:
         self._group = group
         self._groups: OrderedDict[Hashable, deque[Key]] = OrderedDict()
+        self._running: Counter[Hashable] = Counter()
+        self._workers = 1
 
-    def __bool__(self) -> bool:
-        return bool(self._groups)
+    def set_workers(self, number: int) -> None:
+        self._workers = number
 
     def append(self, key: Key) -> None:
         self._groups.setdefault(self._group(key), deque()).append(key)
 
-    def popleft(self) -> Key:
-        group, keys = self._groups.popitem(last=False)
+    def begin(self) -> Key | None:
+        """The next key, which runs from now on; None: there is none that may."""
+        group = next(filter(self._may_begin, self._groups), None)
+        if group is None:
+            return None
+        keys = self._groups.pop(group)
         key = keys.popleft()
         if keys:
             self._groups[group] = keys
+        self._running[group] += 1
         return key
+
+    def end(self, key: Key) -> None:
+        group = self._group(key)
+        self._running[group] -= 1
+        if not self._running[group]:
+            del self._running[group]
+
+    def _may_begin(self, group: Hashable) -> bool:
+        running = self._running[group]  # a Counter makes no entry of what is only looked up
+        if not running:
+            return True
+        spare = self._workers - self._running.total()
+        return running < self._workers // 2 and spare > max(1, self._workers // 4)
 
 
 class Queue(Generic[Key]):
@@ -63,13 +88,14 @@ class Queue(Generic[Key]):
         watcher: Watcher,
         deadline: float = 60.0,
         is_transient: Callable[[BaseException], bool] = lambda _: False,
-        group: Callable[[Key], Hashable] = lambda _: None,
+        group: Callable[[Key], Hashable] = lambda key: key,
     ) -> None:
         """`work` gives the seconds after which it wants to look again, or None.
 
-        The keys of each `group` are as much as those of any other.
+        The keys of each `group` are as much as those of any other; each key is one if not said.
 
-        What `is_transient` is no bug: it is logged in a line and tried again sooner.
+        What `is_transient` is no bug, and neither is work that takes longer than the deadline:
+        it is logged in a line and tried again sooner.
         """
         self._work = work
         self._random = random
@@ -125,6 +151,7 @@ class Queue(Generic[Key]):
     async def run(self, workers: int) -> None:
         """Work until `close`; what is being worked on then is brought to its end."""
         self._begun = True
+        self._ready.set_workers(workers)
         self._progress = self._loop.time()
         async with asyncio.TaskGroup() as group:
             for number in range(workers):
@@ -154,19 +181,20 @@ class Queue(Generic[Key]):
 
     async def _worker(self) -> None:
         while not self._closed:
-            if self._paused or not self._ready:
+            key = None if self._paused else self._ready.begin()
+            if key is None:
                 self._some.clear()
                 await self._some.wait()
                 continue
-            key = self._ready.popleft()
             self._running.add(key)
             try:
                 await self._attempt(key)
             finally:
                 self._running.discard(key)
+                self._ready.end(key)
                 if key in self._since:
                     self._ready.append(key)
-                    self._some.set()
+                self._some.set()  # another of its group may begin now
 
     async def _attempt(self, key: Key) -> None:
         began = self._progress = self._loop.time()
@@ -174,16 +202,19 @@ class Queue(Generic[Key]):
         self._forget_timer(key)
         error: Exception | None = None
         again: float | None = None
+        timer = asyncio.timeout(self._deadline)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with timer:
                 again = await self._work(key)
             self._failures.pop(key, None)
         except Exception as caught:
             error = caught
             again = self._backoff(key)
-            if self._is_transient(caught):
+            is_late = isinstance(caught, TimeoutError) and timer.expired()
+            if is_late or self._is_transient(caught):
                 again = min(again, LAST_TRANSIENT_BACKOFF * self._random.uniform(1 - JITTER, 1))
-                logger.warning("%s: %s; again in %.0f s", key, caught, again)
+                why = f"not done within {self._deadline:.0f} s" if is_late else caught
+                logger.warning("%s: %s; again in %.0f s", key, why, again)
             else:
                 logger.exception("%s failed; again in %.0f s", key, again)
         self._progress = self._loop.time()

@@ -1,7 +1,7 @@
 """The queue, in the event loop's own time: hours pass in no time, and always alike."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -264,18 +264,40 @@ def test_closing_lets_what_runs_end_and_begins_nothing_more() -> None:
     in_loop_time(story)
 
 
-def test_work_beyond_its_deadline_is_a_failure() -> None:
+def test_work_beyond_its_deadline_is_tried_again_soon_and_no_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def story() -> None:
+        starts: list[float] = []
+
         async def work(key: str) -> None:
+            starts.append(now())
             await asyncio.sleep(1000)
 
         notes = Notes()
         queue = make(work, notes=notes, deadline=60)
         queue.add("a")
-        await run_for(queue, 60.5)
-        assert [type(error) for error in notes.errors] == [TimeoutError]
+        await run_for(queue, 2000)
+        assert {type(error) for error in notes.errors} == {TimeoutError}
+        gaps = [later - sooner - 60 for sooner, later in pairwise(starts)]
+        assert 20 < max(gaps) <= LAST_TRANSIENT_BACKOFF
 
     in_loop_time(story)
+    assert "a: not done within 60 s; again in " in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_a_timeout_that_is_not_the_deadline_is_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async def work(key: str) -> None:
+            raise TimeoutError
+
+        queue = make(work)
+        queue.add("a")
+        await run_for(queue, 0.5)
+
+    in_loop_time(story)
+    assert "Traceback" in caplog.text
 
 
 def test_it_is_stuck_when_there_is_work_and_nothing_moves() -> None:
@@ -350,11 +372,17 @@ OUTCOMES = st.lists(
 
 
 @settings(deadline=None, max_examples=200)
-@given(events=EVENTS, outcomes=OUTCOMES, workers=st.integers(1, 4))
+@given(
+    events=EVENTS,
+    outcomes=OUTCOMES,
+    workers=st.integers(1, 4),
+    group=st.sampled_from([lambda key: key, lambda _: "all", lambda key: key in "ab"]),
+)
 def test_whatever_happens(
     events: list[tuple[float, str, float | None]],
     outcomes: list[tuple[float, float | str | None]],
     workers: int,
+    group: Callable[[str], Hashable],
 ) -> None:
     """No key twice at once, no more at once than workers, and no wake-up is lost."""
 
@@ -382,7 +410,7 @@ def test_whatever_happens(
                 due[key] = now()
             return outcome
 
-        queue = make(work)
+        queue = Queue(work, random=Random(1), watcher=Notes(), group=group)
         task = asyncio.create_task(queue.run(workers))
         for pause, key, after in events:
             await asyncio.sleep(pause)
@@ -415,5 +443,68 @@ def test_many_keys_of_one_group_keep_no_other_group_waiting() -> None:
             queue.add(key)
         await run_for(queue, 7.5, workers=1)
         assert done == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+    in_loop_time(story)
+
+
+HANG = 15.0
+
+
+def hanging(starts: dict[str, float]) -> Work:
+    async def work(key: str) -> None:
+        starts[key] = now()
+        await asyncio.sleep(HANG)
+
+    return work
+
+
+@pytest.mark.parametrize("workers", [2, 3, 6, 16])
+def test_what_hangs_in_one_group_keeps_no_other_group_waiting(workers: int) -> None:
+    async def story() -> None:
+        starts: dict[str, float] = {}
+        queue: Queue[str] = Queue(
+            hanging(starts), random=Random(1), watcher=Notes(), group=lambda key: key[0]
+        )
+        for number in range(2 * workers):
+            queue.add(f"a{number}")
+        running = asyncio.create_task(queue.run(workers))
+        await asyncio.sleep(1)
+        assert len(starts) == workers // 2
+        queue.add("b")
+        await asyncio.sleep(1)
+        assert starts["b"] == 1
+        await asyncio.sleep(10 * HANG)
+        assert len(starts) == 2 * workers + 1
+        queue.close()
+        await running
+
+    in_loop_time(story)
+
+
+def test_what_hangs_in_some_groups_leaves_a_quarter_to_those_of_which_nothing_runs() -> None:
+    async def story() -> None:
+        starts: dict[str, float] = {}
+        queue: Queue[str] = Queue(
+            hanging(starts), random=Random(1), watcher=Notes(), group=lambda key: key[0]
+        )
+        for number in range(16):
+            for group in "abc":
+                queue.add(f"{group}{number}")
+        running = asyncio.create_task(queue.run(16))
+        await asyncio.sleep(1)
+        assert len(starts) == 12
+        for key in ("d1", "e1", "f1", "d2"):
+            queue.add(key)
+        await asyncio.sleep(1)
+        assert {key: starts.get(key) for key in ("d1", "e1", "f1", "d2")} == {
+            "d1": 1,
+            "e1": 1,
+            "f1": 1,
+            "d2": None,
+        }
+        await asyncio.sleep(20 * HANG)
+        assert len(starts) == 3 * 16 + 4
+        queue.close()
+        await running
 
     in_loop_time(story)
