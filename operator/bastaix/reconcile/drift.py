@@ -60,10 +60,13 @@ def _compared(live: Mapping[str, Any], spec: Mapping[str, Any]) -> Mapping[str, 
     """With what the API server leaves out, and without the ports that others have added."""
     ours = {_port(port) for port in spec["ports"]}
     ports = [port for port in live.get("ports") or () if _port(port) in ours]
-    return {"type": "ClusterIP", "externalIPs": [], "publishNotReadyAddresses": False} | {
-        **live,
-        "ports": ports,
+    left_out = {
+        "type": "ClusterIP",
+        "externalName": "",
+        "externalIPs": [],
+        "publishNotReadyAddresses": False,
     }
+    return {**left_out, **live, "ports": ports}
 
 
 def contains(live: Any, intent: Any) -> bool:

@@ -59,6 +59,8 @@ def service_spec(name: str, revision: str | None) -> dict[str, Any]:
     """
     return {
         "type": "ClusterIP",
+        # Kubernetes (1.35) leaves it beside another type, and whoever has set it keeps it
+        "externalName": "",
         "externalIPs": [],
         "publishNotReadyAddresses": False,
         # Labels of the Pods, not of a RayCluster: it survives a cluster that is made anew.

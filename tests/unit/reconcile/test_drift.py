@@ -50,13 +50,13 @@ def test_the_stamp_does_not_depend_on_the_order_of_fields() -> None:
     assert stamped(INTENT)["metadata"] == stamped(other)["metadata"]
 
 
-SERVICE = stamped(service(MD, Turn(HASH), None, None))
+SERVICE = stamped(service(MD, Turn(HASH), {}))
 SPEC = service_spec(MD.name, HASH)
 
 
 def as_served(spec: dict[str, Any]) -> dict[str, Any]:
     """As the API server gives it back: without what is empty, with its own defaults."""
-    kept = {key: value for key, value in spec.items() if value not in ([], False)}
+    kept = {key: value for key, value in spec.items() if value not in ([], False, "")}
     return {**SERVICE, "spec": {**kept, "clusterIP": "10.96.0.7", "sessionAffinity": "None"}}
 
 
@@ -66,6 +66,7 @@ def as_served(spec: dict[str, Any]) -> dict[str, Any]:
         ("type", "ExternalName"),
         ("type", "LoadBalancer"),
         ("type", "NodePort"),
+        ("externalName", "left.example"),
         ("externalIPs", ["192.0.2.7"]),
         ("publishNotReadyAddresses", True),
         ("selector", {"app": "theirs"}),
