@@ -248,8 +248,10 @@ def change(world: World, namespace: str, spec: Object) -> None:
 class FakeKubeRay:
     """Does by hand what KubeRay would: a RayCluster, Pods that are ready, an app that runs."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ip: str | None = None) -> None:
+        """`ip` is the address of every Pod; None: it has none."""
         self._world = world
+        self._pod_address = {} if ip is None else {"podIP": ip, "podIPs": [{"ip": ip}]}
 
     def run(self, rayservice: Object, app: Object | None = None) -> None:
         """Bring a RayService to where its app runs and its Pods are ready."""
@@ -309,7 +311,7 @@ class FakeKubeRay:
             kinds.POD,
             {
                 "metadata": _address(rayservice, suffix=f"-{role}"),
-                "status": {"phase": "Running", "conditions": [condition]},
+                "status": {"phase": "Running", "conditions": [condition], **self._pod_address},
             },
             "status",
         )
