@@ -25,6 +25,8 @@ from tests.upgrade.older import VERSIONS, Older, older
 
 ECHO = steps.ROOT / "tests/e2e/echo.yaml"
 CRASHING = {"app": {"args": {"echo": {"crash": "constructor", "crash_message": "torn"}}}}
+ROLLOUT = {**QUICK, "progressDeadlineSeconds": 1800}
+"""Four start at once: on a busy machine that takes its time."""
 NAMES = ("serving", "held", "failed", "paused")
 
 
@@ -86,10 +88,10 @@ def fleet(before: Older, images: dict[str, str], progress: Progress) -> Iterator
             manifest = steps.filled(
                 ECHO, NAME=name, NAMESPACE=namespace, COMMIT=commit, IMAGE=images["ray"]
             )
-            applied(manifest, {"rollout": QUICK})
+            applied(manifest, {"rollout": ROLLOUT})
         found = Fleet(namespace, {name: Deployed(name, namespace, progress) for name in NAMES})
         for model in found.models.values():
-            model.wait_ready(600)
+            model.wait_ready(1200)
         break_them(found.models)
         yield found
     finally:
@@ -98,11 +100,11 @@ def fleet(before: Older, images: dict[str, str], progress: Progress) -> Iterator
 
 def break_them(models: dict[str, Deployed]) -> None:
     """Give three of them a candidate: one is held, one failed, one waits for a word."""
-    models["held"].patch({**CRASHING, "rollout": {**QUICK, "onFailure": "Hold"}})
+    models["held"].patch({**CRASHING, "rollout": {**ROLLOUT, "onFailure": "Hold"}})
     models["failed"].patch(CRASHING)
     models["paused"].patch(
         {"app": {"args": {"echo": {"answer": "hello, again"}}}}
-        | {"rollout": {**QUICK, "pauseBeforePromotion": True}}
+        | {"rollout": {**ROLLOUT, "pauseBeforePromotion": True}}
     )
     expected = {"held": "ConstructorFailed", "failed": "ConstructorFailed", "paused": "Paused"}
     for name, reason in expected.items():
@@ -110,7 +112,7 @@ def break_them(models: dict[str, Deployed]) -> None:
         model.wait(
             f"{name}: {reason}",
             lambda model=model, reason=reason: ready(model).get("reason") == reason,  # type: ignore[misc]
-            300,
+            900,
         )
     failed = models["failed"]
     failed.wait("the failed candidate to be gone", lambda: len(failed.listed("rayservices")) == 1)
