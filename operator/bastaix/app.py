@@ -16,6 +16,7 @@ from bastaix.metrics import Metrics
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import is_transient
 from bastaix.reconcile.endings import Endings
+from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import Index, Name
 from bastaix.reconcile.kinds import WATCHED
 from bastaix.reconcile.queue import Queue
@@ -37,8 +38,10 @@ async def run(settings: Settings) -> None:
     events = EventWriter(client, client.now)
     endings = Endings(client.now)  # the watch's: they are as good after another replica has led
 
+    first = FirstAnswers(metrics, client.now)
+
     def make() -> Reconciler:
-        answers = Answers(HttpProbe(Random(), settings.probe_url), metrics, client.now)
+        answers = Answers(HttpProbe(Random(), settings.probe_url), first, client.now)
         return Reconciler(
             cluster,
             answers,

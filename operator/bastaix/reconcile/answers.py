@@ -9,15 +9,16 @@ nobody is asked.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from bastaix.api import names, reasons
-from bastaix.api.conditions import SERVING, find_condition, parse_time
+from bastaix.api.conditions import SERVING, find_condition
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.endpoints import endpoints
 from bastaix.observe.observed import CheckResult, Observed, Via
-from bastaix.reconcile.cluster import Address, Answer, Probe, Tally
+from bastaix.reconcile.cluster import Address, Answer, Probe
 from bastaix.reconcile.drift import leads
+from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import Name
 from bastaix.render.service import service_spec
 from bastaix.rollout.asks import Ask, is_settling
@@ -35,14 +36,12 @@ UNREACHED: Final = 3
 
 
 class Answers:
-    def __init__(self, probe: Probe, tally: Tally, now: Callable[[], datetime]) -> None:
+    def __init__(self, probe: Probe, first: FirstAnswers, now: Callable[[], datetime]) -> None:
         self._probe = probe
-        self._tally = tally
+        self._first = first
         self._now = now
-        self._born = now().replace(microsecond=0)  # the API server has whole seconds
         self._last: dict[Name, dict[Via, CheckResult]] = {}
         self._seen: set[Name] = set()  # whose status tells nothing that is not known better
-        self._measured: dict[Name, str] = {}
 
     async def ask(self, md: ModelDeployment, observed: Observed, roles: Roles, ask: Ask) -> None:
         """Ask an app, and remember how it went."""
@@ -71,7 +70,7 @@ class Answers:
         )
         rayservice = observed.rayservice_of(ask.revision)
         if answer.outcome == "right" and rayservice is not None:
-            self._measure(name, rayservice["metadata"])
+            self._first.note(name, rayservice["metadata"])
 
     def recalled(self, md: ModelDeployment, observed: Observed, roles: Roles) -> Observed:
         """With the last answers that still count of the revisions that play a part."""
@@ -99,7 +98,7 @@ class Answers:
     def forget(self, name: Name) -> None:
         self._last.pop(name, None)
         self._seen.discard(name)
-        self._measured.pop(name, None)
+        self._first.forget(name)
 
     def _reported(self, md: ModelDeployment, roles: Roles) -> CheckResult | None:
         """An answer to a check of another generation may be one to another check."""
@@ -118,15 +117,6 @@ class Answers:
             at=self._now(),
             asked=digest(check_for(md, roles, revision)),
         )
-
-    def _measure(self, name: Name, metadata: dict[str, Any]) -> None:
-        """Once for each RayService, and only if this process has been there from its beginning."""
-        created = parse_time(metadata["creationTimestamp"])
-        if created is None:
-            return
-        if self._measured.get(name) != metadata["uid"] and created >= self._born:
-            self._measured[name] = metadata["uid"]
-            self._tally.first_answer((self._now() - created).total_seconds())
 
 
 def _is_void(before: CheckResult, ask: Ask, roles: Roles) -> bool:

@@ -16,6 +16,7 @@ from bastaix.kube.cluster import APPLY, JSON_PATCH, Client, KubeCluster
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import NoAnswer, Refused, is_transient
+from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import Kind
 from bastaix.reconcile.reconciler import Reconciler
@@ -214,7 +215,7 @@ class Operator:
         self._compares = random is not None
         self.server.tell_time()
         notes, clock = stage.notes, self._clock.now
-        answers = Answers(stage.probe, notes, clock)
+        answers = Answers(stage.probe, FirstAnswers(notes, clock), clock)
         self._reconciler = Reconciler(self._cluster, answers, notes, notes, clock, stage.image)
         self._is_idle = False
         self.failures = 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from bastaix.api import names
 from bastaix.reconcile.answers import Answers
+from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import name_of
 from bastaix.reconcile.kinds import (
     MODELDEPLOYMENT,
@@ -41,7 +42,7 @@ class Stage:
 
     def restarted(self) -> Reconciler:
         """A reconciler that remembers nothing."""
-        answers = Answers(self.probe, self.notes, self.clock)
+        answers = Answers(self.probe, FirstAnswers(self.notes, self.clock), self.clock)
         return Reconciler(self.cluster, answers, self.notes, self.notes, self.clock, self.image)
 
     def run(self) -> float | None:
