@@ -24,7 +24,8 @@ from bastaix.render.serve_config import deployment_name, scaled_deployment
 from bastaix.render.service import Turn, service
 from bastaix.rollout import mirror, replicas
 from bastaix.rollout.record import Record
-from bastaix.rollout.roles import Roles, made_at, revision
+from bastaix.rollout.roles import Roles, revision
+from bastaix.rollout.watch import made_at
 
 Object = Mapping[str, Any]
 Patch = tuple[Object, Sequence[Any]]

@@ -38,7 +38,7 @@ def _drain_over_in(
     """What goes may take its time, and a drain ends."""
     waits = [DRAINING_SECONDS] if left is not None else []
     if roles.before is not None:
-        waits.append(gates.drained_in(md, roles, now))
+        waits += gates.drained_in(md, roles, now)
     return _to_come(*waits)
 
 

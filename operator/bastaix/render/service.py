@@ -24,7 +24,7 @@ class Turn:
     since: str | None = None
     previous: str | None = None
     previous_since: str | None = None
-    """Since when it led there; remembered, and not said by the Service."""
+    """Since when it led there; remembered until the Service has been turned, and not said by it."""
 
 
 def service(md: ModelDeployment, turn: Turn, mirrored: Mapping[str, str]) -> dict[str, Any]:

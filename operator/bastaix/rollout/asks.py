@@ -12,7 +12,8 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.observe.observed import CheckResult, Observed, Via, moment
 from bastaix.rollout.gates import BAKE_CHECK_SECONDS
-from bastaix.rollout.roles import SETTLE_SECONDS, Roles
+from bastaix.rollout.roles import Roles
+from bastaix.rollout.watch import SETTLE_SECONDS
 
 # An app that is not reached is likely to be soon; one that answers wrongly is not. Each time
 # that it is not right it is asked after twice the time.

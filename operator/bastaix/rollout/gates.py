@@ -16,10 +16,11 @@ from bastaix.api.rollout import Rollout
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe import pods, serve
 from bastaix.observe.diagnose import diagnose
-from bastaix.observe.observed import Observed, Via, condition, is_ready, moment
+from bastaix.observe.observed import Observed, condition, is_ready, moment
 from bastaix.rollout import replicas, room
 from bastaix.rollout.evaluations import Standing
-from bastaix.rollout.roles import SETTLE_SECONDS, Roles, is_only_slow, kept_for, trial_began
+from bastaix.rollout.roles import Roles, trial_began
+from bastaix.rollout.watch import SETTLE_SECONDS, is_not_right, kept_for, watch_ends
 
 _LACK_OF_ROOM: Final = ("Insufficient ", "Too many pods")
 """Of the scheduler's words those that another revision's going could cure."""
@@ -71,8 +72,8 @@ def judge(
 def is_baking(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime) -> bool:
     """The active revision is watched, and the one before could come back at once.
 
-    It ends with an answer that was right when the time was over, and not before; of one that
-    is only slow it ends when a candidate's deadline would.
+    It ends with an answer that was right when the time was over, and not before; and with the
+    revision before (see `watch`), at the latest when a candidate's deadline would.
     """
     since = moment(roles.turn.since)
     if since is None or roles.active is None or roles.before is None:
@@ -80,8 +81,6 @@ def is_baking(md: ModelDeployment, observed: Observed, roles: Roles, now: dateti
     if roles.candidate is not None and not roles.waits:
         return False
     if any(roles.record(each).failed for each in (roles.active, roles.before)):
-        return False
-    if is_only_slow(md, observed, roles.turn, now):
         return False
     ends = since + timedelta(seconds=max(md.spec.rollout.bake_seconds, SETTLE_SECONDS))
     last = observed.check_of(roles.active, "stable")
@@ -113,9 +112,7 @@ def spoilt(md: ModelDeployment, observed: Observed, roles: Roles, now: datetime)
 
 def is_no_better(observed: Observed, roles: Roles) -> bool:
     """The revision beside the one in question was asked as well, and did not answer right."""
-    vias: tuple[Via, ...] = ("beside", "stable")
-    lasts = (observed.check_of(roles.beside or "", via) for via in vias)
-    return any(last is not None and not last.ok for last in lasts)
+    return is_not_right(observed, roles.beside or "")
 
 
 def _is_broken(observed: Observed, revision: str) -> bool:
@@ -140,12 +137,12 @@ def missed_in(md: ModelDeployment, observed: Observed, roles: Roles, now: dateti
     return left if left > 0 else None
 
 
-def drained_in(md: ModelDeployment, roles: Roles, now: datetime) -> float:
-    """Seconds for which the revision before is still kept."""
-    since = moment(roles.turn.since)
-    if since is None:
-        return 0.0
-    return (since + kept_for(md) - now).total_seconds()
+def drained_in(md: ModelDeployment, roles: Roles, now: datetime) -> tuple[float, ...]:
+    """Seconds until the revision before may go, and until it goes whatever is answered."""
+    since, ends = moment(roles.turn.since), watch_ends(md, roles.turn)
+    if since is None or ends is None:
+        return ()
+    return (since + kept_for(md) - now).total_seconds(), (ends - now).total_seconds()
 
 
 def has_passed(observed: Observed, roles: Roles) -> bool:

@@ -6,7 +6,7 @@ elsewhere, so after a restart the same parts are given out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,18 +14,18 @@ from bastaix.api import reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.names import PREVIOUS_ANNOTATION, REVISION_LABEL, SINCE_ANNOTATION
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe.observed import Observed, creation, moment, revision_of
+from bastaix.observe.observed import Observed, moment, revision_of
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.render.service import NO_REVISION, Turn
-from bastaix.rollout import memory, wish
+from bastaix.rollout import memory, watch, wish
 from bastaix.rollout.memory import Memory
 from bastaix.rollout.record import Record, is_revision, is_time, promoted
 from bastaix.rollout.wish import Wish
 
 FIRST_RETRY_SECONDS: Final = 30.0
 LAST_RETRY_SECONDS: Final = 600.0
-SETTLE_SECONDS: Final = 5.0
-"""For so long after a turn the nodes may still send a request to where the Service led before."""
+TURNING_SECONDS: Final = 60.0
+"""So soon after it was decided a promotion is decided anew where it was not carried out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
     known = memory.recalled(observed.md_body, observed.service)
     kept = [revision_of(each) for each in observed.controller_revisions]
     records = {each: known.records.get(each, Record()) for each in kept if each is not None}
-    turn = _turn(md, observed, known.turn)
+    turn = _turn(md, observed, known.turn, now)
     spec = target.hash if target is not None else None
     standing = wish.current(observed.md_body, known.wish)
     standing = wish.taken_in(standing, md.request, records, target=spec, active=turn.revision)
@@ -117,7 +117,8 @@ def roles(md: ModelDeployment, observed: Observed, target: Revision | None, now:
         wanted: str | None = subject
     else:
         wanted = good or turn.revision
-    before = _before(md, observed, turn, now)
+    is_last = wanted in (None, turn.revision, turn.previous)
+    before = watch.before(md, observed, turn, records, now, is_last=is_last)
     if before is not None and _is_spoilt(turn, records):
         wanted = before  # what is asked for comes after what serves
     may_hold = md.spec.rollout.on_failure == "Hold" and not recreates
@@ -153,7 +154,7 @@ def _recreates(
     return strategy == "Recreate" or (strategy == "Auto" and had_no_room)
 
 
-def _turn(md: ModelDeployment, observed: Observed, noted: Turn | None) -> Turn:
+def _turn(md: ModelDeployment, observed: Observed, noted: Turn | None, now: datetime) -> Turn:
     """Where the stable Service leads, unless somebody else has turned it.
 
     `noted` is what was decided last: the Service leads there, or, until that has been carried
@@ -162,9 +163,22 @@ def _turn(md: ModelDeployment, observed: Observed, noted: Turn | None) -> Turn:
     found = _selected(observed)
     if noted is None or not _is_known(observed, str(noted.revision)):
         return found or _reported(md, observed)
-    if found is None or (found.revision, found.since) != (noted.previous, noted.previous_since):
+    if found is None:
         return noted
-    return found
+    if (found.revision, found.since) == (noted.revision, noted.since):
+        return replace(noted, previous_since=None)  # carried out: it cannot be undone by hand
+    # the Service is anybody's to annotate: what was before that is not taken from it
+    return replace(found, previous=None) if _is_to_come(noted, found, now) else noted
+
+
+def _is_to_come(noted: Turn, found: Turn, now: datetime) -> bool:
+    """The Service still leads to where it did when the promotion was decided, a moment ago."""
+    since = moment(noted.since)
+    is_first = noted.previous is None
+    if since is None or (noted.previous_since is None and not is_first):
+        return False
+    is_young = (now - since).total_seconds() <= TURNING_SECONDS
+    return is_young and (found.revision, found.since) == (noted.previous, noted.previous_since)
 
 
 def _selected(observed: Observed) -> Turn | None:
@@ -204,16 +218,10 @@ def revision(observed: Observed, hash: str) -> Revision | None:
 
 def trial_began(observed: Observed, roles: Roles, candidate: str) -> datetime | None:
     """When its RayService was made; of one that had the traffic before, when it lost it."""
-    made, since = made_at(observed, candidate), moment(roles.turn.since)
+    made, since = watch.made_at(observed, candidate), moment(roles.turn.since)
     if made is None or since is None or roles.record(candidate).promoted is None:
         return made
     return max(made, since)
-
-
-def made_at(observed: Observed, revision: str) -> datetime | None:
-    """When its RayService was made."""
-    rayservice = observed.rayservice_of(revision)
-    return None if rayservice is None else moment(creation(rayservice))
 
 
 def _is_known(observed: Observed, revision: str) -> bool:
@@ -260,41 +268,6 @@ def _last_good(turn: Turn, subject: str | None, records: Mapping[str, Record]) -
         return turn.previous
     last = max(promoted(records, without=subject), default=None)
     return None if last is None else last[1]
-
-
-def _before(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> str | None:
-    """The revision before, for as long as it is drained or may come back.
-
-    It never goes before the active one is known to answer, or for long to be only slow.
-    """
-    since = moment(turn.since)
-    before = turn.previous
-    if before is None or since is None or before == turn.revision:
-        return None
-    made = made_at(observed, before)
-    if made is None or made > since:
-        return None  # it was started anew, and has to answer like any other
-    is_over = now >= since + kept_for(md)
-    is_settled = observed.answered(str(turn.revision)) or is_only_slow(md, observed, turn, now)
-    return None if is_over and is_settled else before
-
-
-def is_only_slow(md: ModelDeployment, observed: Observed, turn: Turn, now: datetime) -> bool:
-    """The active revision has its replicas and no answer in time, for as long as it is watched.
-
-    That is no reason to return, and none to keep the revision before for ever.
-    """
-    since, last = moment(turn.since), observed.check_of(str(turn.revision), "stable")
-    if since is None or last is None or not observed.has_replicas(last.revision):
-        return False
-    longest = timedelta(seconds=md.spec.rollout.progress_deadline_seconds)
-    return last.is_missing and now >= since + max(longest, kept_for(md))
-
-
-def kept_for(md: ModelDeployment) -> timedelta:
-    """How long after a promotion the revision before stays."""
-    rollout = md.spec.rollout
-    return timedelta(seconds=max(rollout.drain_seconds, rollout.bake_seconds, SETTLE_SECONDS))
 
 
 def turn_to(revision: str, roles: Roles, now: datetime) -> Turn:

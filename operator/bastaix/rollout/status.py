@@ -17,6 +17,7 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Object, Observed, creation
 from bastaix.observe.startup import Promotion, startup
+from bastaix.render.service import NO_REVISION
 from bastaix.rollout import replicas
 from bastaix.rollout.asks import is_settling
 from bastaix.rollout.record import Record
@@ -61,12 +62,24 @@ def status(
 def _serves(
     md: ModelDeployment, observed: Observed, roles: Roles, active: str, now: datetime
 ) -> bool:
-    """It answered; or it did so through its own Service, and the stable one was just turned."""
+    """It answered; or it did so last, and just now it cannot be asked through the stable Service.
+
+    That one was just turned, or somebody else turns it away, which says nothing of the app.
+    """
     if observed.answered(active):
         return True
     said = conditions.find_condition(md.status.get("conditions") or (), conditions.SERVING) or {}
     is_unasked = observed.check_of(active, "stable") is None and is_settling(roles, now)
-    return is_unasked and said.get("status") == "True" and observed.has_replicas(active)
+    cannot_be_asked = is_unasked or _is_turned_away(observed, active)
+    return cannot_be_asked and said.get("status") == "True" and observed.has_replicas(active)
+
+
+def _is_turned_away(observed: Observed, active: str) -> bool:
+    """The stable Service leads to another revision, and no answer of this one is wrong."""
+    selector = ((observed.service or {}).get("spec") or {}).get("selector") or {}
+    last = observed.check_of(active, "stable")
+    is_elsewhere = selector.get(names.REVISION_LABEL) not in (None, NO_REVISION, active)
+    return is_elsewhere and (last is None or last.is_missing)
 
 
 def ours(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +203,8 @@ def _active(
     else:
         commit = _commit(observed, selected)
     since = roles.turn.since or before.get("since") or conditions.timestamp(now)
-    images = running_images(observed, selected) or before.get("images")
+    last = before.get("images") if before.get("revision") == selected else None
+    images = running_images(observed, selected) or last
     return _given({"revision": selected, "commit": commit, "since": since, "images": images})
 
 

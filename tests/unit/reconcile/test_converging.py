@@ -6,8 +6,9 @@ from typing import Any
 
 from bastaix.reconcile.kinds import SERVICE, Kind
 from bastaix.reconcile.reconciler import LONGEST_PAUSE_SECONDS, PATIENT_LAPS, PAUSE_SECONDS
+from bastaix.rollout.watch import SETTLE_SECONDS
 from tests.unit.reconcile.fakes import FakeCluster
-from tests.unit.reconcile.rollouts import with_candidate
+from tests.unit.reconcile.rollouts import serves, with_candidate
 from tests.unit.reconcile.stage import NAME, Stage
 
 
@@ -43,6 +44,14 @@ def test_a_policy_that_undoes_each_write_slows_down_and_is_named() -> None:
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
     assert stage.ready["reason"] == "NotConverging"
     assert "Service smollm2" in stage.ready["message"]
+
+
+def test_what_answers_serves_while_somebody_turns_the_service_away() -> None:
+    stage, _, _ = reverting()
+    for _ in range(PATIENT_LAPS + 2):
+        stage.run()
+        assert serves(stage)
+        stage.clock.forward(SETTLE_SECONDS)
 
 
 def test_it_goes_on_when_the_policy_is_gone() -> None:

@@ -48,3 +48,12 @@ def test_the_images_that_run_are_in_the_status_by_their_digests() -> None:
         stage.cluster.put(POD, {**pod, "status": status})
     stage.run()
     assert stage.status["active"]["images"] == [ran]
+    stage.clock.forward(3600)
+    a = stage.rayservice["metadata"]["name"]
+    stage.set("spec.app.importPath", "app:other")
+    stage.run()
+    (b,) = {each["metadata"]["name"] for each in stage.rayservices} - {a}
+    stage.bring_up(b)
+    stage.run()
+    assert stage.selected == b
+    assert "images" not in stage.status["active"], "those were of the revision before"
