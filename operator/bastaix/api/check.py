@@ -39,6 +39,18 @@ class Check:
     expect: Expect = Expect()
 
 
+def default_check(model: str | None) -> dict[str, Any]:
+    """In the form of the spec: one completion of one token by this model, or the list of models."""
+    if model is None:
+        return {"method": "GET", "path": "/v1/models"}
+    completion = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Hello"}],
+        "max_tokens": 1,
+    }
+    return {"method": "POST", "path": "/v1/chat/completions", "body": completion}
+
+
 def read_check(check: Fields) -> Check:
     """A check in the form of the spec, whole; Stalled names the field that cannot be sent."""
     body = check.free("body") if check.has("body") else None

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from bastaix.api import reasons, sizes
 from bastaix.api import rollout as rollouts
-from bastaix.api.check import Check, read_check
+from bastaix.api.check import Check, default_check, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields, without_nulls
 from bastaix.api.patterns import COMMIT, IMPORT_PATH, MODEL_ID, OBJECT_NAME, SHA256, URL
@@ -254,14 +254,7 @@ def _check(check: Fields, model: Model | None) -> Check:
     """What the user wrote; else one completion of one token, or the list of models."""
     if check.has("path"):
         return read_check(check)
-    asked: Json = {"method": "GET", "path": "/v1/models"}
-    if model is not None:
-        completion = {
-            "model": model.id,
-            "messages": [{"role": "user", "content": "Hello"}],
-            "max_tokens": 1,
-        }
-        asked = {"method": "POST", "path": "/v1/chat/completions", "body": completion}
+    asked = default_check(None if model is None else model.id)
     expect = {"expect": check.free("expect")} if check.has("expect") else {}
     return read_check(Fields({**asked, **expect}, check.path))
 

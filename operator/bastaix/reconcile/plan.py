@@ -26,7 +26,7 @@ from bastaix.reconcile.waits import due_in, soonest
 from bastaix.render.service import Turn
 from bastaix.rollout import asks, evaluations, gates
 from bastaix.rollout.asks import Ask
-from bastaix.rollout.checks import check_for, remembering
+from bastaix.rollout.checks import question_for, remembering
 from bastaix.rollout.memory import Memory
 from bastaix.rollout.record import Outcome, Record
 from bastaix.rollout.roles import Roles, turn_to
@@ -250,7 +250,7 @@ def _promoted(
         records[roles.active] = replace(records[roles.active], left=turn.since)
     promoted = records[roles.candidate].turned_to(str(turn.since))
     if observed.answered(roles.candidate, "own"):
-        promoted = remembering(promoted, check_for(md, roles, roles.candidate))
+        promoted = remembering(promoted, question_for(md, observed, roles, roles.candidate))
     return replace(
         stay,
         turn=turn,
@@ -323,7 +323,7 @@ def _remembered(md: ModelDeployment, observed: Observed, roles: Roles) -> dict[s
         records[active] = records[active].turned_to(since)
     records[active] = replace(records[active], passed=None)
     if observed.answered(active) and target is not None and target.hash == active:
-        records[active] = remembering(records[active], check_for(md, roles, active))
+        records[active] = remembering(records[active], question_for(md, observed, roles, active))
     return records
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from bastaix.api import names
+from bastaix.api.patterns import MODEL_ID
 from bastaix.api.v1alpha1 import Model, ModelDeployment
 from bastaix.api.yaml_reader import read_yaml
 from bastaix.render import code, model_source
@@ -80,6 +81,16 @@ def scaled_deployment(text: str) -> str | None:
         return str(deployment["name"])
     except (yaml.YAMLError, LookupError, TypeError, ValueError):
         return None
+
+
+def model_id(config: Mapping[str, Any]) -> str | None:
+    """By which name clients ask for the model of a kept configuration; None: none can be read."""
+    try:
+        (application,) = config["applications"]
+        id = application["args"]["llm_configs"][0]["model_loading_config"]["model_id"]
+    except (LookupError, TypeError, ValueError):
+        return None
+    return id if isinstance(id, str) and MODEL_ID.fits(id) else None
 
 
 def _args(md: ModelDeployment) -> dict[str, Any]:

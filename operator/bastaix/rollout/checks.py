@@ -1,41 +1,62 @@
 """Which check a revision is asked: that of the spec, or the one that it answered in its time.
 
 A check is no part of a revision and may change with the next one, the model's id in it above
-all, so the one that was answered is kept in the record.
+all, so the one that was answered is kept in the record. Where none is, as of a revision of an
+older operator or of a check that is too large, the default one is asked, with the model of the
+revision: that it answers at all is then all that can be known.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bastaix.api.check import Check, read_check
+from bastaix.api.check import Check, default_check, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.observed import Observed
+from bastaix.render.serve_config import model_id
 from bastaix.rollout.record import LARGEST_CHECK, Record
-from bastaix.rollout.roles import Roles
+from bastaix.rollout.roles import Roles, revision
 
 
-def check_for(md: ModelDeployment, roles: Roles, revision: str) -> Check:
-    if roles.target is None or roles.target.hash != revision:
-        kept = _read(roles.record(revision).check)
-        if kept is not None:
-            return kept
-    return md.spec.app.check
+@dataclass(frozen=True)
+class Question:
+    """What a revision is asked."""
+
+    check: Check
+    is_known: bool = True
+    """False: whether it has ever answered that, nobody has written down. It fails none."""
+
+    @property
+    def digest(self) -> str:
+        given = asdict(self.check) if self.is_known else {**asdict(self.check), "is_known": False}
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def digest(check: Check) -> str:
-    text = json.dumps(asdict(check), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def question_for(md: ModelDeployment, observed: Observed, roles: Roles, hash: str) -> Question:
+    if roles.target is not None and roles.target.hash == hash:
+        return Question(md.spec.app.check)
+    kept = _read(roles.record(hash).check)
+    return Question(_default(observed, hash), is_known=False) if kept is None else Question(kept)
 
 
-def remembering(record: Record, check: Check) -> Record:
-    """With the check that was answered; one that is too large for an annotation is not kept."""
-    given = asdict(check)
+def remembering(record: Record, question: Question) -> Record:
+    """With the check that was answered; one that is too large for a status is not kept."""
+    if not question.is_known:
+        return record
+    given = asdict(question.check)
     too_large = len(json.dumps(given)) > LARGEST_CHECK
     return replace(record, check=None if too_large else given)
+
+
+def _default(observed: Observed, hash: str) -> Check:
+    found = revision(observed, hash)
+    config = {} if found is None else found.template.get("serveConfig")
+    model = model_id(config) if isinstance(config, Mapping) else None
+    return read_check(Fields(default_check(model), "check"))
 
 
 def _read(given: Mapping[str, Any] | None) -> Check | None:

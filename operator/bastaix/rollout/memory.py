@@ -75,7 +75,12 @@ def recalled(body: Mapping[str, Any], service: Mapping[str, Any] | None) -> Memo
     if found is not None:
         return found
     careful, kept = mirror.cautious(service)
-    return Memory(records={**_promoted(body), **careful}, wish=kept)
+    records = _promoted(body)
+    for hash, each in careful.items():
+        # a count of attempts undoes no promotion
+        is_worse = each.failed or hash not in records
+        records[hash] = each if is_worse else replace(records[hash], attempts=each.attempts)
+    return Memory(records=records, wish=kept)
 
 
 def _promoted(body: Mapping[str, Any]) -> dict[str, Record]:

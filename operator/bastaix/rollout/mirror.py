@@ -3,7 +3,8 @@
 Tenants may write it, so it is read only where there is nothing else, and of that only what makes
 the operator more careful: failures, and what was asked for. Never a passed gate, an evaluation, a
 check or a promotion. It is still written, small, until 0.3: after a `helm rollback` an operator
-that knows nothing of `status.rollout` starts no failed revision again.
+that knows nothing of `status.rollout` starts no failed revision again, and asks what serves the
+check that it answered, not that of another one.
 """
 
 import json
@@ -20,6 +21,8 @@ LARGEST: Final = 256 * 1024
 """Characters of an annotation that are read: Kubernetes takes no more bytes of all together."""
 MOST_RECORDS: Final = 32
 LONGEST_MESSAGE: Final = 300
+LARGEST_CHECK: Final = 2048
+"""Characters of one that is written."""
 
 _OF_FAILURES: Final = (
     "outcome", "reason", "message", "at", "generation", "request", "least", "failures", "recreate"
@@ -73,9 +76,20 @@ def _outline(found: Record) -> dict[str, Any]:
     short = replace(
         found, message=None if found.message is None else bounded(found.message, LONGEST_MESSAGE)
     )
-    return {
+    given = {
         key: getattr(short, key) for key in keys if getattr(short, key) != getattr(default, key)
     }
+    check = None if found.promoted is None else _set(found.check or {})
+    if check and len(_text(check)) <= LARGEST_CHECK:
+        given["check"] = check
+    return given
+
+
+def _set(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not set, so that it is the same before and after it was remembered."""
+    expect = {key: value for key, value in (check.get("expect") or {}).items() if value is not None}
+    given = {key: value for key, value in check.items() if value is not None}
+    return {**given, "expect": expect} if given else {}
 
 
 def _annotations(service: Mapping[str, Any] | None) -> Mapping[str, Any]:

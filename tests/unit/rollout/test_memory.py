@@ -190,6 +190,13 @@ def test_of_an_older_operator_promotions_are_taken_from_its_status() -> None:
     }
 
 
+def test_an_annotation_that_tells_of_no_failure_undoes_no_promotion() -> None:
+    history = [{"revision": A, "outcome": "Promoted", "at": AT}]
+    body = {"metadata": {}, "status": {"history": history}}
+    found = recalled(body, service({A: {"attempts": 3}}))
+    assert found.records == {A: Record(outcome="Promoted", at=AT, promoted=AT, attempts=3)}
+
+
 def test_one_that_was_to_be_turned_away_from_still_is() -> None:
     """The older operator was replaced between remembering that and turning the Service."""
     since = {names.SINCE_ANNOTATION: AT}
@@ -208,8 +215,22 @@ def test_the_mirror_has_what_an_older_operator_needs_and_nothing_large() -> None
     given = json.loads(annotations[names.RECORDS_ANNOTATION])
     assert len(annotations[names.RECORDS_ANNOTATION]) < 8 * 1024
     assert {"outcome", "at", "generation", "failures", "promoted"} <= given[f"{0:08x}"].keys()
-    assert not {"check", "evaluation", "evaluated", "passed", "job"} & given[f"{0:08x}"].keys()
+    assert not {"evaluation", "evaluated", "passed", "job"} & given[f"{0:08x}"].keys()
     assert json.loads(annotations[names.WISH_ANNOTATION])["request"] == "retry@2"
+
+
+def test_the_mirror_has_the_check_that_what_served_is_asked_unless_it_is_large() -> None:
+    large = {**CHECK, "body": {"text": "x" * mirror.LARGEST_CHECK}}
+    records = {
+        A: Record(promoted=AT, check=CHECK),
+        B: Record(promoted=AT, check=large),
+        "cccccccc": Record(outcome="Failed", check=CHECK),
+    }
+    text = mirror.annotations(records, None)[names.RECORDS_ANNOTATION]
+    given = json.loads(text)
+    assert given[A]["check"] == {**CHECK, "expect": {"status": 200}}
+    assert "check" not in given[B]
+    assert "check" not in given["cccccccc"]
 
 
 def test_where_nothing_has_failed_and_nobody_has_asked_the_mirror_says_nothing() -> None:
