@@ -340,7 +340,8 @@ class FakeJobs:
         address = _address(job, suffix="-x7k2p")
         container = {"name": "bastaix-eval", "image": "registry.example/bastaix:1"}
         owner = _owner(job, kinds.JOB)
-        labels = job["spec"]["template"]["metadata"]["labels"]
+        own = {names.JOB_UID_LABEL: job["metadata"]["uid"]}
+        labels = {**job["spec"]["template"]["metadata"]["labels"], **own}
         self._world.apply(
             kinds.POD,
             {
@@ -361,7 +362,7 @@ class FakeJobs:
         types = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
         status = {
             "startTime": now,
-            **({} if failed else {"completionTime": now}),
+            **({"failed": 1} if failed else {"succeeded": 1, "completionTime": now}),
             "conditions": [
                 {"type": type, "status": "True", "lastTransitionTime": now} for type in types
             ],

@@ -57,6 +57,9 @@ MISMATCH_EXIT_CODE: Final = 97
 PROXY_ANNOTATION: Final = f"{GROUP}/proxy"
 """On Ray's Pods: the text of `in_pod.bastaix_proxy`."""
 
+JOB_UID_LABEL: Final = "batch.kubernetes.io/controller-uid"
+"""By the Job controller on the Pods that it makes (Kubernetes 1.27)."""
+
 # KubeRay's own labels on the Pods that it makes.
 RAY_NODE_TYPE_LABEL: Final = "ray.io/node-type"
 RAY_SERVE_LABEL: Final = "ray.io/serve"

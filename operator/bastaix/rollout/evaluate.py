@@ -4,6 +4,9 @@ What a container leaves is text of whoever made its image. It counts as a result
 small JSON that was agreed on and says the same as the exit code; anything else is an Error,
 which promotes nobody and is tried again. A Pod that waits, for its image or for a node, is no
 end: the Job's deadline is.
+
+Who may create Pods can let one name the Job as its owner. So no Pod is believed alone: the Job's
+status, which `edit` cannot write, must say the same, and there must be no second Pod.
 """
 
 import json
@@ -14,6 +17,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bastaix.api.evaluation import EXIT_CODES, MAX_FAILED, MAX_ID, MAX_MESSAGE, Outcome
+from bastaix.api.names import JOB_UID_LABEL
 from bastaix.observe.observed import moment
 from bastaix.observe.ownership import is_controlled_by
 from bastaix.render.evaluation import OURS, THEIRS
@@ -58,12 +62,25 @@ def read(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Evaluatio
             f"the evaluation had not ended after {seconds} s: see that its image can be pulled and"
             " its ConfigMap is there, or raise gate.timeoutSeconds"
         )
+    if len(own) > 1:
+        return _error(f"{len(own)} Pods name the Job as their owner, and it makes but one")
     ended = next((end for pod in own if (end := _ended(pod)) is not None), None)
-    if ended is not None or finished is None:
-        return ended
-    if own:
+    if ended is not None:
+        return ended if ended.outcome == "Error" else _confirmed(job, ended)
+    if own or finished is None:
         return None  # what is seen of it lags behind the Job
     return _error("the Pod of the evaluation is gone, and its result with it")
+
+
+def _confirmed(job: Mapping[str, Any], ended: Evaluation) -> Evaluation | None:
+    """What its Pod says, if the Job says the same; None: it is not over yet."""
+    over, succeeded = _over(job), (job.get("status") or {}).get("succeeded")
+    if over is None:
+        return None
+    is_complete = over["type"] == "Complete" and succeeded == 1
+    if is_complete == (ended.outcome == "Passed"):
+        return ended
+    return _error(f"the evaluation says {ended.outcome}, and its Job is {over['type']}")
 
 
 def reported(evaluation: Evaluation) -> dict[str, Any]:
@@ -214,8 +231,14 @@ def _failed(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def pods_of(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """By their owner: Jobs of one name follow each other, and so do their Pods' labels."""
-    return [pod for pod in pods if is_controlled_by(pod, job["metadata"]["uid"])]
+    """By their owner, and by the label that the Job controller knows them by.
+
+    Jobs of one name follow each other, and so do the other labels of their Pods.
+    """
+    uid = job["metadata"]["uid"]
+    labels = ((pod["metadata"].get("labels") or {}, pod) for pod in pods)
+    labelled = (pod for given, pod in labels if given.get(JOB_UID_LABEL) == uid)
+    return [pod for pod in labelled if is_controlled_by(pod, uid)]
 
 
 def _finished(job: Mapping[str, Any]) -> str | None:

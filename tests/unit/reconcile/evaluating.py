@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from bastaix.api import names
 from bastaix.api.evaluation import EXIT_CODES
 from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD
 from bastaix.rollout.memory import fields
@@ -34,7 +35,7 @@ def end(stage: Stage, result: dict[str, Any]) -> None:
         "metadata": {
             "namespace": "demo",
             "name": f"{metadata['name']}-x",
-            "labels": metadata["labels"],
+            "labels": {**metadata["labels"], names.JOB_UID_LABEL: metadata["uid"]},
             "ownerReferences": [{"kind": "Job", "uid": metadata["uid"], "controller": True}],
         },
         "status": {
@@ -48,7 +49,8 @@ def end(stage: Stage, result: dict[str, Any]) -> None:
         "status": "True",
         "lastTransitionTime": stage.clock.now.isoformat(),
     }
-    stage.cluster.put(JOB, {**job, "status": {"conditions": [over]}})
+    count = {"succeeded" if over["type"] == "Complete" else "failed": 1}
+    stage.cluster.put(JOB, {**job, "status": {"conditions": [over], **count}})
 
 
 def evaluating(**rollout: Any) -> tuple[Stage, str, str]:

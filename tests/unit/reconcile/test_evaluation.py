@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
 from bastaix.reconcile.cluster import Answer
@@ -63,7 +64,10 @@ def test_what_its_pod_waits_for_is_said() -> None:
         "metadata": {
             "namespace": "demo",
             "name": f"{b}-eval-x",
-            "labels": job["metadata"]["labels"],
+            "labels": {
+                **job["metadata"]["labels"],
+                names.JOB_UID_LABEL: job["metadata"]["uid"],
+            },
             "ownerReferences": [{"kind": "Job", "uid": job["metadata"]["uid"], "controller": True}],
         },
         "spec": {"containers": [{"name": "bastaix-eval", "image": IMAGE}]},
@@ -91,6 +95,23 @@ def test_one_that_is_passed_promotes_in_the_write_that_remembers_it() -> None:
     assert stage.writes().count("apply Service") == 1
     newest = status_of(stage.cluster, NAME)["history"][0]
     assert newest["evaluation"] == {"outcome": "Passed", "passRate": 1.0, "cases": 5}
+
+
+def test_a_pod_that_claims_to_be_of_the_job_gets_nobody_promoted() -> None:
+    """Its container is called like ours, and has left a result that was passed."""
+    stage, a, b = evaluating()
+    (running,) = [each for each in jobs(stage) if "status" not in each]
+    end(stage, PASSED)
+    stage.cluster.put(JOB, running)
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "Evaluating"
+    end(stage, FAILED)
+    (claiming,) = [each for each in stage.listed(POD) if each["metadata"]["name"] == f"{b}-eval-x"]
+    stage.cluster.put(POD, with_field(claiming, "metadata.name", f"{b}-eval-y"))
+    stage.run()
+    assert stage.selected == a
+    assert stage.ready["reason"] == "EvaluationError"
 
 
 def test_one_that_is_failed_withdraws_the_candidate_for_good_and_its_log_stays() -> None:

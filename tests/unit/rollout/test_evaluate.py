@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bastaix.api import names
 from bastaix.api.evaluation import EXIT_CODES, Outcome
 from bastaix.rollout.evaluate import MAX_IDS_BYTES, Evaluation, ended_at, read, reported
 
@@ -24,20 +25,29 @@ RESULT = {
 }
 
 
-def job(type: str | None = None, reason: str | None = None) -> dict[str, Any]:
+def job(type: str | None = None, reason: str | None = None, **status: Any) -> dict[str, Any]:
     conditions = [{"type": type, "status": "True", "reason": reason}] if type else []
     return {
         "metadata": {"uid": "job-2"},
         "spec": {"activeDeadlineSeconds": 660},
-        "status": {"conditions": conditions},
+        "status": {"conditions": conditions, **status},
     }
+
+
+def over(code: int) -> dict[str, Any]:
+    """As the Job controller leaves a Job whose one Pod has ended with this exit code."""
+    if code == 0:
+        return job("Complete", succeeded=1)
+    return job("Failed", "BackoffLimitExceeded", failed=1)
 
 
 def pod(owner: str = "job-2", name: str = "evaluator", **fields: Any) -> dict[str, Any]:
     state = fields.pop("state", None)
+    labels = fields.pop("labels", {names.JOB_UID_LABEL: owner})
     containers = [{"name": name, "state": state}] if state else []
     status = {"containerStatuses": containers, **fields}
-    return {"metadata": {"ownerReferences": [{"uid": owner, "controller": True}]}, "status": status}
+    owners = [{"uid": owner, "controller": True}]
+    return {"metadata": {"ownerReferences": owners, "labels": labels}, "status": status}
 
 
 def ended(
@@ -55,7 +65,7 @@ def outcome(*pods: dict[str, Any], of: dict[str, Any] | None = None) -> Outcome:
 
 
 def test_a_result_is_read_whole() -> None:
-    assert read(job(), [ended(1, RESULT)]) == Evaluation(
+    assert read(over(1), [ended(1, RESULT)]) == Evaluation(
         outcome="Failed",
         message="pass rate 0.9 is 0.05 too low",
         pass_rate=0.9,
@@ -81,6 +91,38 @@ def test_what_waits_or_runs_has_not_ended(waiting: list[dict[str, Any]]) -> None
     assert read(job(), waiting) is None
 
 
+@pytest.mark.parametrize(
+    "of",
+    [
+        job("Failed", "BackoffLimitExceeded", failed=1),
+        job("Complete"),
+        job("Complete", succeeded=2),
+    ],
+)
+def test_a_pod_that_says_passed_where_its_job_does_not_is_an_error(of: dict[str, Any]) -> None:
+    assert outcome(ended(0), of=of) == "Error"
+
+
+def test_a_pod_that_says_failed_where_its_job_is_complete_is_an_error() -> None:
+    assert outcome(ended(1), of=over(0)) == "Error"
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_no_pod_is_believed_before_its_job_is_over(code: int) -> None:
+    assert read(job(), [ended(code)]) is None
+
+
+def test_two_pods_of_one_job_are_an_error_whatever_they_say() -> None:
+    assert outcome(ended(0), ended(0), of=over(0)) == "Error"
+    assert outcome(ended(0), pod(state={"running": {}})) == "Error"
+
+
+def test_a_pod_without_the_job_controllers_label_does_not_count() -> None:
+    forged = {**ended(0), "metadata": {**ended(0)["metadata"], "labels": {}}}
+    assert read(job(), [forged]) is None
+    assert outcome(ended(1), forged, of=over(1)) == "Failed"
+
+
 def test_the_pod_of_an_earlier_attempt_does_not_count() -> None:
     assert read(job(), [pod(owner="job-1", state={"terminated": {"exitCode": 0}})]) is None
 
@@ -96,12 +138,12 @@ def test_what_somebody_puts_beside_it_does_not_count() -> None:
 def test_an_image_of_the_users_may_say_nothing_but_its_exit_code(
     code: int, expected: Outcome
 ) -> None:
-    assert outcome(ended(code)) == expected
+    assert outcome(ended(code), of=over(code)) == expected
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 143])
 def test_ours_without_a_result_has_crashed(code: int) -> None:
-    assert outcome(ended(code, name="bastaix-eval")) == "Error"
+    assert outcome(ended(code, name="bastaix-eval"), of=over(code)) == "Error"
 
 
 @pytest.mark.parametrize("text", ["all is well", "[]", "1", "[" * 4000, '{"outcome": "Passed"'])
@@ -109,14 +151,14 @@ def test_ours_without_a_result_has_crashed(code: int) -> None:
 def test_what_is_not_the_agreed_json_is_an_error_whatever_the_exit_code(
     code: int, text: str
 ) -> None:
-    assert outcome(ended(code, text)) == "Error"
+    assert outcome(ended(code, text), of=over(code)) == "Error"
 
 
 @pytest.mark.parametrize(
     ("said", "code"), [("Passed", 1), ("Passed", 2), ("Failed", 0), ("Error", 0), ("Failed", 3)]
 )
 def test_a_result_that_contradicts_the_exit_code_is_an_error(said: str, code: int) -> None:
-    assert outcome(ended(code, {**RESULT, "outcome": said})) == "Error"
+    assert outcome(ended(code, {**RESULT, "outcome": said}), of=over(code)) == "Error"
 
 
 @pytest.mark.parametrize(
@@ -142,14 +184,14 @@ def test_a_result_that_contradicts_the_exit_code_is_an_error(said: str, code: in
     ],
 )
 def test_a_field_that_is_wrong_is_an_error_that_names_it(key: str, value: Any) -> None:
-    found = read(job(), [ended(1, {**RESULT, key: value})])
+    found = read(over(1), [ended(1, {**RESULT, key: value})])
     assert found is not None
     assert found.outcome == "Error"
     assert f"{key} must be" in found.message
 
 
 def test_a_message_becomes_one_short_line_that_can_be_printed() -> None:
-    found = read(job(), [ended(0, {"message": "a\n\x1b[2Jb" + "x" * 999})])
+    found = read(over(0), [ended(0, {"message": "a\n\x1b[2Jb" + "x" * 999})])
     assert found is not None
     assert found.outcome == "Passed"
     assert found.message.startswith("a [2Jbxxx")
@@ -157,7 +199,7 @@ def test_a_message_becomes_one_short_line_that_can_be_printed() -> None:
 
 
 def test_more_failed_ids_than_agreed_are_cut() -> None:
-    found = read(job(), [ended(1, {**RESULT, "failed": [str(n) for n in range(99)]})])
+    found = read(over(1), [ended(1, {**RESULT, "failed": [str(n) for n in range(99)]})])
     assert found is not None
     assert len(found.failed) == 20
 
@@ -212,7 +254,7 @@ EVALUATIONS = st.builds(
 
 
 def test_what_is_reported_has_the_form_that_came_but_for_the_message() -> None:
-    found = read(job(), [ended(1, json.dumps(RESULT))])
+    found = read(over(1), [ended(1, json.dumps(RESULT))])
     assert found is not None
     assert reported(found) == {key: RESULT[key] for key in RESULT if key != "message"}
 
@@ -238,6 +280,6 @@ def test_when_it_ended_is_read_from_the_condition_that_says_so() -> None:
 
 @given(st.integers(-1, 255), st.text() | st.recursive(st.none(), st.lists).map(json.dumps))
 def test_whatever_an_image_leaves_is_read_without_a_fault(code: int, text: str) -> None:
-    found = read(job(), [ended(code, text)])
+    found = read(over(code), [ended(code, text)])
     assert found is not None
     assert found.message.isprintable()
