@@ -24,6 +24,9 @@ LARGEST_ANSWER: Final = 64 * 1024
 MOST_PODS: Final = 3
 """Of one revision that are tried, if they cannot be reached."""
 
+A_POD: Final = "one of its Pods"
+"""Which one was asked is left out: a status that named it would be written at each question."""
+
 _SAFE: Final = "/%:@!$&'()*+,;=-._~"
 """What a path may hold as it is (RFC 3986); what is quoted already stays so."""
 
@@ -55,7 +58,7 @@ class HttpProbe:
             base = URL.build(scheme="http", host=pod.ip, port=SERVE_PORT)
             left = ends - loop.time()
             if left > 0:
-                answer = await ask(check, base, f"Pod {pod.pod}", seconds=left)
+                answer = await ask(check, base, A_POD, seconds=left)
             if answer.outcome != "unreachable":
                 break
         return answer

@@ -241,7 +241,8 @@ async def test_another_pod_is_asked_only_if_one_is_not_reached(
     answer = await HttpProbe(RANDOM).ask(POST, Address("demo", "md", 80, THREE))
     assert answer.outcome == outcome
     assert len(set(pods.asked)) == count
-    known = {(f"http://{pod.ip}:8000", f"Pod {pod.pod}") for pod in THREE}
+    # which one it was is no part of the message: a status would change with each question
+    known = {(f"http://{pod.ip}:8000", "one of its Pods") for pod in THREE}
     assert set(pods.asked) <= known
 
 
