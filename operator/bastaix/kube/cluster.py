@@ -25,6 +25,7 @@ from bastaix.kube.clock import ServerClock
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, MODELDEPLOYMENT, PERSISTENTVOLUMECLAIM, POD, Kind
+from bastaix.reconcile.omissions import without
 from bastaix.reconcile.packed import read_answer
 
 TIMEOUT = 30.0
@@ -297,21 +298,26 @@ class KubeCluster:
             self._index.answered(kind, body, manifest)
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
-        omitted = self._status_fields.omitted()
+        omitted, stood = self._status_fields.omitted(), frozenset[str]()
+        name = name_of(manifest["metadata"])
         for _ in range(MOST_REDUCTIONS):
-            reduced = {**manifest, "status": older_crd.without(manifest["status"], omitted)}
+            status = without(manifest["status"], omitted)
+            live = (self._index.body(kind, name) or {}).get("status") or {}
+            reduced = {**manifest, "status": older_crd.as_stood(status, stood, live)}
             self._count(kind.name, "status")
-            known = self._index.known(kind, name_of(manifest["metadata"]))
+            known = self._index.known(kind, name)
             try:
                 body = await self._apply(kind, reduced, subresource="status")
             except Refused as refused:
                 if refused.is_absence:
-                    self._index.absent(kind, name_of(manifest["metadata"]), known)
+                    self._index.absent(kind, name, known)
                     return frozenset()
-                more = self._status_fields.learn(refused, reduced["status"]) - omitted
-                if not more:
+                learnt = self._status_fields.learn(refused, reduced["status"])
+                whole = older_crd.whole(refused, learnt)
+                more = {path for path in learnt - omitted if path[0] not in whole}
+                if not more and whole <= stood:
                     raise
-                omitted |= more
+                omitted, stood = omitted | more, stood | whole
                 continue
             self._index.answered(kind, body, reduced)
             return frozenset(map(".".join, omitted))

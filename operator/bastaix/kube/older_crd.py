@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from bastaix.reconcile.cluster import Refused
-
-Path = tuple[str, ...]
-"""Names of fields below `status`; through a list it means the field of all its items."""
+from bastaix.reconcile.omissions import Path, without
 
 INVALID: Final = 422
+WHOLE: Final = frozenset({"conditions", "rollout"})
+"""Fields of which no part is left out for its value: what is left out of an apply is erased."""
 AGAIN_SECONDS: Final = 60.0
 """So soon after the CRD has been updated the whole status is there."""
 _UNDECLARED: Final = re.compile(r"\.status((?:\.[\w-]+|\[[^\]]*\])+): field not declared in schema")
@@ -71,25 +71,32 @@ def invalid(refused: Refused, status: Mapping[str, Any]) -> frozenset[Path]:
     return frozenset(path for path in paths if path)
 
 
-def without(status: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
-    """The status without the fields at these paths; the given one stays as it is."""
-    left = dict(status)
-    for name, *rest in paths:
-        if not rest:
-            left.pop(name, None)
-        elif name in left:
-            left[name] = _without(left[name], tuple(rest))
-    return left
+def whole(refused: Refused, paths: Iterable[Path]) -> frozenset[str]:
+    """Of the fields in which these were refused, those that are to stay as they are."""
+    if undeclared(refused):
+        return frozenset()
+    return frozenset(path[0] for path in paths) & WHOLE
+
+
+def as_stood(
+    status: Mapping[str, Any], fields: Iterable[str], live: Mapping[str, Any]
+) -> dict[str, Any]:
+    """With these of `WHOLE` as they are in a live status; of its conditions those alone that are
+    in the given one, as the others are another writer's."""
+    kept = dict(status)
+    types = {each.get("type") for each in status.get("conditions") or ()}
+    for field in fields:
+        stood = live.get(field)
+        if field == "conditions":
+            stood = [each for each in stood or () if each.get("type") in types]
+        kept.pop(field, None)
+        if stood:
+            kept[field] = stood
+    return kept
 
 
 def text(path: Path) -> str:
     return ".".join(("status", *path))
-
-
-def _without(value: Any, path: Path) -> Any:
-    if isinstance(value, list):
-        return [_without(item, path) for item in value]
-    return without(value, [path]) if isinstance(value, dict) else value
 
 
 def _path(text: str) -> Path:

@@ -114,7 +114,7 @@ class Reconciler:
         self._cluster = cluster
         self._answers = answers
         self._recorder = recorder
-        self._reports = Reports(cluster, recorder, tally)
+        self._reports = Reports(cluster, recorder, tally, now)
         self._now = now
         self._image = image
         self._mounts = Mounts(cluster, now)

@@ -3,7 +3,8 @@
 What there is to tell is decided in `rollout.status`; what counts as new, here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from bastaix.api import names, reasons
@@ -12,21 +13,29 @@ from bastaix.observe.startup import finished
 from bastaix.reconcile import kinds
 from bastaix.reconcile.cluster import Cluster, Recorder, Tally
 from bastaix.reconcile.index import Body, Name
+from bastaix.reconcile.omissions import Path, without
 from bastaix.reconcile.plan import Told
+from bastaix.reconcile.refusals import OUTDATED_SECONDS
 from bastaix.rollout.memory import Memory, fields
 from bastaix.rollout.status import ours
 
 
 class Reports:
-    def __init__(self, cluster: Cluster, recorder: Recorder, tally: Tally) -> None:
+    def __init__(
+        self, cluster: Cluster, recorder: Recorder, tally: Tally, now: Callable[[], datetime]
+    ) -> None:
         self._cluster = cluster
+        self._now = now
         self._recorder = recorder
         self._tally = tally
         self._started: dict[Name, str] = {}
+        self._omitted: dict[Name, tuple[datetime, frozenset[Path]]] = {}
+        """Since when a CRD was found not to take parts of a status, and which."""
 
     def forget(self, name: Name) -> None:
         self._tally.gone(name)
         self._started.pop(name, None)
+        self._omitted.pop(name, None)
 
     async def remember(self, body: Body, memory: Memory) -> Body:
         """Write what is remembered, the rest as it was told last; gives the object as it is then.
@@ -48,7 +57,8 @@ class Reports:
         ready = find_condition(wanted["conditions"], READY) or {}
         self._tally.standing(name, ready["status"] == "True", ready["reason"])
         old = body.get("status") or {}
-        if _comparable(old) == _comparable(wanted):
+        omitted = self._lacking(name)
+        if _comparable(without(old, omitted)) == _comparable(without(wanted, omitted)):
             return body
         written = await self._write(body, wanted)
         self._measure(name, old.get("startup") or {}, wanted.get("startup") or {})
@@ -77,8 +87,18 @@ class Reports:
             },
             "status": wanted,
         }
-        await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+        omitted = await self._cluster.apply_status(kinds.MODELDEPLOYMENT, manifest)
+        self._omitted.pop(name, None)
+        if omitted:
+            paths = frozenset(tuple(path.split(".")) for path in omitted)
+            self._omitted[name] = self._now(), paths
         return await self.renewed(body)
+
+    def _lacking(self, name: Name) -> frozenset[Path]:
+        """What was left out of the last status, until it is time to see whether the CRD has it."""
+        since, paths = self._omitted.get(name, (self._now(), frozenset()))
+        is_recent = (self._now() - since).total_seconds() < OUTDATED_SECONDS
+        return paths if is_recent else frozenset()
 
     async def renewed(self, body: Body) -> Body:
         """The object with its status as it stands now; its spec is the one that was looked at."""

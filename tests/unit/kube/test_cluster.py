@@ -164,6 +164,44 @@ async def test_a_value_of_a_status_that_is_invalid_is_left_out_this_time() -> No
     assert not of.notes()
 
 
+LIVING: dict[str, Any] = {
+    **LIVE,
+    "status": {
+        "rollout": {"revisions": [{"revision": "1", "outcome": "Failed"}]},
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "Theirs", "status": "True"}],
+    },
+}
+
+
+@pytest.mark.parametrize("path", ["rollout.revisions[0].reason", "conditions[0].reason"])
+async def test_memory_and_conditions_stay_as_they_stood_rather_than_lose_a_part(path: str) -> None:
+    """A field that is left out of all revisions would erase what the others have failed by."""
+    server, index = Server(), Index()
+    index.told(MODELDEPLOYMENT, LIVING)
+    server.refusals = [Refused(422, "Invalid", f"status.{path}", [f"status.{path}"])]
+    sent: list[dict[str, Any]] = []
+    request = server.request
+
+    async def noted(method: str, path: str, body: Any = None, **options: Any) -> Any:
+        sent.append(body["status"])
+        return await request(method, path, body, **options)
+
+    server.request = noted  # type: ignore[method-assign]
+    wanted = {
+        "rollout": {"revisions": [{"revision": "1", "outcome": "Failed", "reason": "x"}]},
+        "conditions": [{"type": "Ready", "status": "False", "reason": "?"}],
+        "url": "http://x",
+    }
+    of = cluster(server, index, [])
+    assert not await of.apply_status(MODELDEPLOYMENT, {**MANIFEST, "status": wanted})
+    field = path.partition(".")[0].partition("[")[0]
+    stood = {
+        "rollout": LIVING["status"]["rollout"],
+        "conditions": LIVING["status"]["conditions"][:1],
+    }
+    assert sent[-1] == {**wanted, field: stood[field]}
+
+
 async def test_a_refusal_that_names_no_field_of_the_status_is_raised() -> None:
     server = Server(Refused(422, "Invalid", "metadata.uid: must match", ["metadata.uid"]))
     with pytest.raises(Refused):

@@ -11,6 +11,7 @@ from bastaix.api.check import Check
 from bastaix.reconcile.cluster import Address, Answer, NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
+from bastaix.reconcile.omissions import without
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -40,6 +41,9 @@ class FakeCluster:
 
     has_memory: bool = True
     """The CRD has `status.rollout`; one that has not drops it."""
+
+    lacking: frozenset[str] = frozenset()
+    """Fields below `status` that the CRD lacks, by their dotted paths."""
 
     told: dict[str, list[Body]] = field(default_factory=dict)
     """Events, by the name of the object that they are about."""
@@ -129,13 +133,14 @@ class FakeCluster:
         wanted, mine = dict(manifest["status"]), self._applied.get(name, {"conditions": []})
         if not self.has_memory:
             wanted.pop("rollout", None)
+        wanted = without(wanted, [tuple(path.split(".")) for path in self.lacking])
         self._applied[name] = copy.deepcopy(wanted)
         types = {each["type"] for each in (*mine["conditions"], *wanted["conditions"])}
         others = [each for each in before.get("conditions") or () if each["type"] not in types]
         kept = {key: value for key, value in before.items() if key not in mine}
         status = {**kept, **wanted, "conditions": [*wanted["conditions"], *others]}
         self._merge(kind, {**manifest, "status": status})
-        return frozenset()
+        return self.lacking
 
     async def patch(self, kind: Kind, body: Mapping[str, Any], operations: Sequence[Any]) -> None:
         self.writes.append(f"patch {kind}")

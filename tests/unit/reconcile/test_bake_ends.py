@@ -25,7 +25,7 @@ def go_on(stage: Stage, seconds: float) -> None:
     """With a look whenever one was asked for, as no event brings any; what is to go, goes."""
     left = seconds
     while left > 0:
-        wait = max(1.0, min(stage.run() or left, left))
+        wait = max(5.0, min(stage.run() or left, left))
         stage.clock.forward(wait)
         left -= wait
         stage.take_down()

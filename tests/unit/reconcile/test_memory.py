@@ -338,6 +338,63 @@ def test_with_an_older_crd_it_is_not_written_to_at_every_look() -> None:
     assert stage.writes() == []
 
 
+@pytest.mark.parametrize("field", ["startup", "active.commit", "history.outcome"])
+def test_what_an_older_crd_lacks_is_tried_once_a_minute_and_not_at_every_look(field: str) -> None:
+    stage, _, b = with_candidate()
+    stage.cluster.lacking = frozenset({field})
+    stage.bring_up(b)
+    for _ in range(3):
+        stage.run()
+    stage.writes()
+    for _ in range(5):
+        stage.clock.forward(1)
+        stage.run()
+    assert stage.writes() == []
+    stage.cluster.lacking = frozenset()
+    stage.clock.forward(OUTDATED_SECONDS)
+    stage.run()
+    assert "status ModelDeployment" in stage.writes()
+    assert field.partition(".")[0] in stage.status
+
+
+def test_who_turns_the_service_back_with_the_date_that_it_had_undoes_no_return() -> None:
+    """B was turned back from; the memory knows since when it had the traffic."""
+    stage, a, b = promoted()
+    since = stage.cluster.body(SERVICE, NAME)["metadata"]["annotations"][names.SINCE_ANNOTATION]
+    stage.clock.forward(10)
+    stage.turn("worker", ready=False, name=b)
+    stage.run()
+    assert stage.selected == a
+    stage.turn("worker", ready=True, name=b)
+    turn(stage, b)
+    annotate(stage, since=since)
+    stage.run()
+    assert stage.selected == a
+    assert stage.status["active"]["revision"] == hash_of(a)
+    assert stage.memory.turn is not None
+    assert stage.memory.turn.revision == hash_of(a)
+
+
+def test_a_promotion_that_was_not_carried_out_for_long_is_so_before_anything_else() -> None:
+    """As after an operator that was killed between the two writes, and started a day later."""
+    stage, a, b = promoted()
+    service = stage.cluster.body(SERVICE, NAME)
+    body = stage.cluster.body(MODELDEPLOYMENT, NAME)
+    turned = stage.memory.turn
+    assert turned is not None
+    earlier = "2026-01-01T12:00:00Z"
+    body["status"]["rollout"]["traffic"]["previousSince"] = earlier
+    stage.cluster.put(MODELDEPLOYMENT, body)
+    service["spec"]["selector"][REVISION] = hash_of(a)
+    service["metadata"]["annotations"][names.SINCE_ANNOTATION] = earlier
+    stage.cluster.put(SERVICE, service)
+    stage.clock.forward(3600)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    assert stage.selected == b
+    assert stage.memory.turn == turned
+
+
 def test_a_promotion_that_was_decided_on_an_older_service_is_decided_once_more() -> None:
     stage, _, b = with_candidate()
     stage.bring_up(b)
