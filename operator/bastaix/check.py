@@ -162,8 +162,8 @@ def read(body: Body) -> ModelDeployment:
     """A user's own, with what the API server would have added; Stalled: it is no good one."""
     metadata = {"namespace": "default", "uid": "none", **body["metadata"]}
     md = ModelDeployment.from_body({**body, "metadata": metadata})
-    if md.excess is not None:
-        raise Stalled(reasons.SPEC_TOO_LARGE, md.excess)
+    if md.objection is not None:
+        raise Stalled(md.objection.reason, md.objection.message)
     return md
 
 

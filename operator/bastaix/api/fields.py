@@ -52,10 +52,17 @@ class Fields:
 
     def fit(self, key: str, pattern: Pattern) -> str | None:
         """A text that fits a pattern; what does not is not repeated, as it may be anything."""
+        misfit = self.misfit(key, pattern)
+        if misfit is not None:
+            raise Stalled(reasons.INVALID_SPEC, misfit)
+        return self.get(key, str)
+
+    def misfit(self, key: str, pattern: Pattern) -> str | None:
+        """What is wrong with a text that does not fit; None: nothing, or it is absent."""
         text = self.get(key, str)
-        if text is not None and not pattern.fits(text):
-            raise Stalled(reasons.INVALID_SPEC, f"{self.path}.{key} must be {pattern.says}")
-        return text
+        if text is None or pattern.fits(text):
+            return None
+        return f"{self.path}.{key} must be {pattern.says}"
 
     def need_fit(self, key: str, pattern: Pattern) -> str:
         self.need(key, str)

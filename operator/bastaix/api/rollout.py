@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, cast, get_args
 from bastaix.api import names, reasons
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields
-from bastaix.api.patterns import OBJECT_NAME
 
 Strategy = Literal["BlueGreen", "Recreate", "Auto"]
 OnFailure = Literal["Rollback", "Hold"]
@@ -130,7 +129,7 @@ def _gate(gate: Fields) -> Gate:
         )
     return Gate(
         path=dataset.get("path", str),
-        config_map=ConfigMapKey(name=key.need_fit("name", OBJECT_NAME), key=key.need("key", str))
+        config_map=ConfigMapKey(name=key.need("name", str), key=key.need("key", str))
         if dataset.has("configMapRef")
         else None,
         evaluator=Evaluator(

@@ -16,6 +16,7 @@ from bastaix.api.check import Check, default_check, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields, without_nulls
 from bastaix.api.patterns import COMMIT, IMPORT_PATH, MODEL_ID, OBJECT_NAME, SHA256, URL
+from bastaix.api.reasons import Finding
 from bastaix.api.rollout import Request, Rollout
 
 Json = Mapping[str, Any]
@@ -139,8 +140,8 @@ class ModelDeployment:
     spec: Spec
     status: Json
     request: Request | None = None
-    excess: str | None = None
-    """What is too large in the spec for a revision to be made of it."""
+    objection: Finding | None = None
+    """Why no new revision is made of the spec; one that there is goes on, with a warning."""
 
     @classmethod
     def from_body(cls, body: Json) -> "ModelDeployment":
@@ -157,8 +158,27 @@ class ModelDeployment:
             spec=_spec(spec),
             status=body.get("status") or {},
             request=rollouts.request(metadata),
-            excess=sizes.excess(_free(spec)),
+            objection=_objection(spec),
         )
+
+
+def _objection(spec: Fields) -> Finding | None:
+    """What was taken before there was a rule, so that it may be part of what serves.
+
+    A name of a Secret is none of it: that is part of a path of the API server.
+    """
+    excess = sizes.excess(_free(spec))
+    if excess is not None:
+        return Finding(reasons.SPEC_TOO_LARGE, excess)
+    runtime, dataset = spec.map("runtime"), spec.map("rollout").map("gate").map("dataset")
+    complaints = (
+        runtime.misfit("serviceAccountName", OBJECT_NAME),
+        runtime.misfit("runtimeClassName", OBJECT_NAME),
+        runtime.misfit("priorityClassName", OBJECT_NAME),
+        dataset.map("configMapRef").misfit("name", OBJECT_NAME),
+    )
+    wrong = next(filter(None, complaints), None)
+    return None if wrong is None else Finding(reasons.INVALID_SPEC, wrong)
 
 
 def _free(spec: Fields) -> Json:
@@ -275,12 +295,12 @@ def _runtime(runtime: Fields) -> Runtime:
         ray_version=runtime.get("rayVersion", str),
         env=runtime.list("env"),
         env_from=runtime.list("envFrom"),
-        service_account_name=runtime.fit("serviceAccountName", OBJECT_NAME),
+        service_account_name=runtime.get("serviceAccountName", str),
         node_selector=without_nulls(runtime.free("nodeSelector")),
         tolerations=runtime.list("tolerations"),
         affinity=without_nulls(runtime.free("affinity")),
-        runtime_class_name=runtime.fit("runtimeClassName", OBJECT_NAME),
-        priority_class_name=runtime.fit("priorityClassName", OBJECT_NAME),
+        runtime_class_name=runtime.get("runtimeClassName", str),
+        priority_class_name=runtime.get("priorityClassName", str),
         volumes=runtime.list("volumes"),
         volume_mounts=runtime.list("volumeMounts"),
         head_resources=_resources(runtime.map("head").map("resources")),

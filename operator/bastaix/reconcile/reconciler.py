@@ -323,14 +323,14 @@ class Reconciler:
     async def _keep(self, md: ModelDeployment, digest: str | None) -> Revision:
         """The rendering as it was kept at first, or kept now: it is rendered once.
 
-        A spec that is too large is rendered no more; what was rendered before goes on.
+        Of a spec with an objection nothing is rendered any more; what was before goes on.
         """
         kind, sha256 = kinds.CONTROLLERREVISION, revision_sha256(md, digest)
         name = md.namespace, names.rayservice_name(md.name, sha256[: names.HASH_LENGTH])
         kept = await self._cluster.read(kind, name)
         if kept is None:
-            if md.excess is not None:
-                raise Stalled(reasons.SPEC_TOO_LARGE, md.excess)
+            if md.objection is not None:
+                raise Stalled(md.objection.reason, md.objection.message)
             # what the API server gives back is used, not what it got: it may write a number
             # in another way, and the rendering of today must be that of tomorrow
             manifest = controller_revision(md, revision(md, digest))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from bastaix.api import reasons
+from bastaix.api import reasons, sizes
 from bastaix.api.conditions import parse_time, timestamp
 from bastaix.api.reasons import Finding
 from bastaix.rollout import evaluate
@@ -198,12 +198,14 @@ def _written_check(check: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_check(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """None: its body is no JSON. Whether it may be sent says whoever reads it as a check."""
+    """None: its body is no JSON, or too deep. Whether it may be sent is not asked here."""
     if len(json.dumps(given)) > 3 * LARGEST_CHECK:
         return None
     body = given.get("body")
     if not isinstance(body, str):
         return dict(given)
+    if sizes.is_deeper(body.encode(errors="surrogatepass"), sizes.DEEPEST):
+        return None
     try:
         return {**given, "body": json.loads(body)}
     except (ValueError, RecursionError):

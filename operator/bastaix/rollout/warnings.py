@@ -17,13 +17,13 @@ that it should not be."""
 
 def warnings(md: ModelDeployment, roles: Roles) -> tuple[Finding, ...]:
     """The gravest first."""
-    return (*_too_large(md, roles), *_unpinned(md))
+    return (*_outdated(md, roles), *_unpinned(md))
 
 
-def _too_large(md: ModelDeployment, roles: Roles) -> Iterator[Finding]:
-    """A revision that was made before there was a limit goes on; another one would be refused."""
-    if md.excess is not None and roles.target is not None:
-        yield Finding(reasons.SPEC_TOO_LARGE, md.excess)
+def _outdated(md: ModelDeployment, roles: Roles) -> Iterator[Finding]:
+    """A revision that was made before there was a rule goes on; another one would be refused."""
+    if md.objection is not None and roles.target is not None:
+        yield md.objection
 
 
 def _unpinned(md: ModelDeployment) -> Iterator[Finding]:

@@ -5,20 +5,13 @@ from typing import Any
 
 import pytest
 
-from bastaix.api.check import DEEPEST_BODY, LARGEST_BODY, Check, Expect, read_check
+from bastaix.api.check import Check, Expect, read_check
 from bastaix.api.errors import Stalled
 from bastaix.api.fields import Fields
 
 WHOLE = Check(
     method="POST", path="/v1/x?y=%20", body={"a": 1}, expect=Expect(status=201, contains="é")
 )
-
-
-def deep(levels: int) -> dict[str, Any]:
-    body: dict[str, Any] = {}
-    for _ in range(levels - 1):
-        body = {"a": body}
-    return body
 
 
 @pytest.mark.parametrize("check", [WHOLE, Check(method="GET", path="/")])
@@ -51,9 +44,6 @@ def test_a_body_is_posted(body: Any, method: str) -> None:
         ("path", ["/v1"]),
         ("body", "text"),
         ("body", ["list"]),
-        ("body", {"a": "x" * LARGEST_BODY}),
-        ("body", deep(DEEPEST_BODY + 1)),
-        ("body", deep(5000)),
         ("expect", "yes"),
         ("expect", {"status": "200"}),
         ("expect", {"status": True}),
@@ -78,7 +68,7 @@ def test_a_body_is_not_sent_by_get() -> None:
         read_check(Fields({"method": "GET", "path": "/", "body": {}}, "check"))
 
 
-def test_the_largest_body_may_be_sent() -> None:
-    given = {"path": "/", "body": {"a": "x" * (LARGEST_BODY - 9)}}
+def test_the_size_of_a_body_is_no_matter_of_its_form() -> None:
+    """It may be what serves was asked before there was a limit."""
+    given = {"path": "/", "body": {"a": "x" * 100_000}}
     assert read_check(Fields(given, "check")).body == given["body"]
-    assert read_check(Fields({"path": "/", "body": deep(DEEPEST_BODY)}, "check")).method == "POST"

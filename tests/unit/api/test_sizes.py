@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bastaix.api import sizes
+from bastaix.api import reasons, sizes
 from bastaix.api.v1alpha1 import ModelDeployment
 from tests.unit.bodies import body, with_field
 
@@ -36,9 +36,14 @@ def number(value: Any) -> int:
 
 
 def excess(field: str, value: Any) -> str:
-    found = ModelDeployment.from_body(with_field(body(), field, value)).excess
+    return said(with_field(body(), field, value))
+
+
+def said(given: dict[str, Any]) -> str:
+    found = ModelDeployment.from_body(given).objection
     assert found is not None
-    return found
+    assert found.reason == reasons.SPEC_TOO_LARGE
+    return found.message
 
 
 @given(JSON, st.integers(0, 8))
@@ -59,6 +64,8 @@ def test_counts_no_fewer_values_than_there_are(value: Any) -> None:
         ("spec.app.args", {"a": nested(32)}, "spec.app.args are nested too deeply"),
         ("spec.app.args", {"a": nested(900)}, "spec.app.args are nested too deeply"),
         ("spec.model.engineArgs", {"a": "ü" * 35_000}, "spec.model.engineArgs have 70,"),
+        ("spec.app.check", {"path": "/", "body": {"a": "x" * 70_000}}, "spec.app.check.body have"),
+        ("spec.app.check", {"path": "/", "body": {"a": nested(900)}}, "spec.app.check.body are"),
         ("spec.runtime.affinity", {"podAffinity": {"a": "x" * 70_000}}, "spec.runtime.affinity"),
     ],
 )
@@ -73,11 +80,9 @@ def test_says_which_field_is_too_large_by_how_much_and_the_limit(
 
 def test_the_fields_count_together() -> None:
     halves = with_field(body(), "spec.app.args", {"a": "x" * 40_000})
-    assert ModelDeployment.from_body(halves).excess is None
+    assert ModelDeployment.from_body(halves).objection is None
     halves = with_field(halves, "spec.model.engineArgs", {"a": "x" * 40_000})
-    found = ModelDeployment.from_body(halves).excess
-    assert found is not None
-    assert "spec.app.args + spec.model.engineArgs have 80," in found
+    assert "spec.app.args + spec.model.engineArgs have 80," in said(halves)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +90,9 @@ def test_the_fields_count_together() -> None:
 )
 def test_takes_what_is_within_the_limits(value: Any) -> None:
     changed = with_field(body(), "spec.app.args", value)
-    assert ModelDeployment.from_body(changed).excess is None
+    assert ModelDeployment.from_body(changed).objection is None
 
 
 def test_a_lone_surrogate_is_no_mistake_of_ours() -> None:
     changed = with_field(body(), "spec.app.args", {"a": "\ud800"})
-    assert ModelDeployment.from_body(changed).excess is None
+    assert ModelDeployment.from_body(changed).objection is None

@@ -237,6 +237,13 @@ def test_where_nothing_has_failed_and_nobody_has_asked_the_mirror_says_nothing()
     assert mirror.annotations({A: Record()}, Wish(spec="0" * 16, generation=2)) == {}
 
 
+def test_a_body_of_a_check_that_is_too_deep_is_forgotten() -> None:
+    deep = {**CHECK, "body": '{"a":' * 500 + "1" + "}" * 500}
+    found = recorded(status(revisions=[{"revision": A, "check": deep}]))
+    assert found is not None
+    assert found.records[A].check is None
+
+
 def test_a_body_of_a_check_is_bounded_text() -> None:
     written = record.fields(Record(check=CHECK))["check"]
     assert isinstance(written["body"], str)
