@@ -4,6 +4,7 @@ What is there is a `FakeCluster`. The operator sees it through the real `KubeClu
 of its own, so what it does about a lost answer or an old entry is what it does for real.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,18 +13,21 @@ from random import Random
 from typing import Any, cast
 
 from bastaix.kube.clock import ServerClock
-from bastaix.kube.cluster import APPLY, JSON_PATCH, Client, KubeCluster
+from bastaix.kube.cluster import APPLY, JSON_PATCH, MOST_BYTES, YAML, Client, KubeCluster
 from bastaix.reconcile import kinds
 from bastaix.reconcile.answers import Answers
 from bastaix.reconcile.cluster import NoAnswer, Refused, is_transient
 from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import Body, Index, Name, name_of
-from bastaix.reconcile.kinds import Kind
+from bastaix.reconcile.kinds import PERSISTENTVOLUMECLAIM, Kind
 from bastaix.reconcile.reconciler import Reconciler
 from tests.unit.reconcile.fakes import FakeCluster
 from tests.unit.reconcile.stage import NAME, Stage
 
-BY_PLURAL = {kind.plural: kind for kind in kinds.WATCHED}
+BY_PLURAL = {kind.plural: kind for kind in (*kinds.WATCHED, PERSISTENTVOLUMECLAIM)}
+
+RELIST_SECONDS = 60.0
+"""After so long a watch that has lost something is begun anew."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Server:
         self.first: int | None = None
         self.faults: list[Fault] = []
         self.statuses: list[Mapping[str, Any]] = []
+        self.asked: set[str] = set()
+        """The plurals of the kinds that any request was about."""
 
     async def request(
         self,
@@ -72,6 +78,7 @@ class Server:
         query: Mapping[str, str] | None = None,
         content_type: str = "",
         accept: str = "",
+        most: int = MOST_BYTES,
     ) -> Any:
         async def do() -> Any:
             return await self._answer(method, path, body, query or {}, content_type)
@@ -107,12 +114,16 @@ class Server:
         if not parts:  # a listing of the whole kind
             return self._listed(BY_PLURAL[path.rpartition("/")[2]])
         namespace, plural, *rest = parts[0].split("/")
+        self.asked.add(plural)
         if plural == "events":
             told = next((v for k, v in self._truth.told.items() if k in query["fieldSelector"]), [])
-            return {"items": told}
+            return {"items": told, "metadata": {}}
         kind, name = BY_PLURAL[plural], (namespace, rest[0] if rest else "")
+        if kind == PERSISTENTVOLUMECLAIM:
+            return await self._claim(*name)
         if method == "POST":
-            return await self._create(kind, body)
+            assert content_type == YAML
+            return await self._create(kind, json.loads(body))
         if method == "PATCH" and content_type == APPLY:
             return await self._apply(kind, name, body, query, is_status=len(rest) > 1)
         found = await self._truth.read(kind, name, live=True)
@@ -126,6 +137,12 @@ class Server:
             assert content_type == JSON_PATCH
             await self._truth.patch(kind, found, body)
         return found if method in ("GET", "DELETE") else self._truth.body(kind, name)
+
+    async def _claim(self, namespace: str, name: str) -> Body:
+        found = await self._truth.claim(namespace, name)
+        if found is None:
+            raise Refused(404, "NotFound", f"claim {name} not found")
+        return found
 
     async def _create(self, kind: Kind, body: Any) -> Body:
         if await self._truth.read(kind, name_of(body["metadata"]), live=True) is not None:
@@ -217,7 +234,9 @@ class Operator:
         notes, clock = stage.notes, self._clock.now
         answers = Answers(stage.probe, FirstAnswers(notes, clock), clock)
         self._reconciler = Reconciler(self._cluster, answers, notes, notes, clock, stage.image)
+        self._stage = stage
         self._is_idle = False
+        self._compared = stage.clock.now.timestamp()
         self.failures = 0
 
     async def reconcile(self, name: Name) -> float | None:
@@ -225,8 +244,10 @@ class Operator:
         assert name == NAME
         try:
             self._watch.deliver()
-            # an event that is lost wakes nobody before the comparison does
-            if self._compares and self._is_idle:
+            # an event that is lost wakes nobody before the comparison after a new listing does
+            clock = self._stage.clock.now.timestamp
+            if self._compares and (self._is_idle or clock() - self._compared > RELIST_SECONDS):
+                self._compared = clock()
                 for kind in kinds.WATCHED:
                     await self._cluster.names(kind, frozenset())
             after = await self._reconciler.reconcile(name)

@@ -140,8 +140,14 @@ class Stage:
         self.make_pod(role, {"phase": "Running", "conditions": [condition]}, name)
 
     def make_pod(
-        self, role: str, status: dict[str, Any], name: str | None = None, suffix: str = ""
+        self,
+        role: str,
+        status: dict[str, Any],
+        name: str | None = None,
+        suffix: str = "",
+        claim: str | None = None,
     ) -> None:
+        """`claim` is the name of the PersistentVolumeClaim that it mounts."""
         metadata = self._named(name)["metadata"]
         labels = {"ray.io/node-type": role, "ray.io/serve": "true", **metadata["labels"]}
         pod = {
@@ -154,6 +160,8 @@ class Stage:
             "spec": {"containers": [{"name": "ray", "image": "x"}]},
             "status": status,
         }
+        if claim is not None:
+            pod["spec"]["volumes"] = [{"persistentVolumeClaim": {"claimName": claim}}]
         self.cluster.put(POD, pod)
 
     def take_down(self) -> None:

@@ -15,9 +15,9 @@ from bastaix.api import reasons
 from tests.unit.reconcile.faulty import FAULTS, LOST_ANSWERS, Fault, Operator
 from tests.unit.reconcile.test_killed import STORIES, Story, ending, prepared, settled
 
-SEEDS = 4
-QUICK = ("blue-green", "turned-back")
-"""What stands for all stories where there is no time for each."""
+SEEDS = 3
+QUICK = ("turned-back",)
+"""What stands for all stories where there is no time for each: the others' calls are in it."""
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in STORIES if name not in QUICK]
 EACH = [*QUICK, *LONG]
 
@@ -44,22 +44,26 @@ def said(operator: Operator, type: str) -> set[tuple[str, str]]:
 
 
 def demand_alike(operator: Operator, clean: Operator, what: str) -> None:
-    """Only what is said without a fault is said, or that work goes on; and it always serves."""
-    assert {status for status, _ in said(operator, "Serving")} == {"True"}, what
+    """Only what is said without a fault is said, or that work goes on; and it serves as without."""
+    assert said(operator, "Serving") <= said(clean, "Serving"), what
     new = said(operator, "Ready") - said(clean, "Ready")
     assert all(reasons.BY_NAME[reason].heals == "itself" for _, reason in new), f"{what}: {new}"
 
 
-@pytest.mark.parametrize("faults", [FAULTS, LOST_ANSWERS], ids=["refused", "lost"])
+def test_the_stories_ask_for_all_kinds_that_are_read() -> None:
+    asked = told(STORIES["turned-back"])[1].server.asked
+    assert {"events", "persistentvolumeclaims", "services"} <= asked
+
+
 @pytest.mark.parametrize("name", EACH)
-def test_faults_at_any_call_change_nothing_about_the_end(
-    name: str, faults: Sequence[Fault], record_property: Any
-) -> None:
+def test_faults_at_any_call_change_nothing_about_the_end(name: str, record_property: Any) -> None:
     story = STORIES[name]
     wanted, clean = told(story)
     assert clean.failures == 0
     assert clean.server.calls > 5
-    count = 0
+    if not story.spoils and story.rollout.get("strategy") != "Recreate":
+        assert {status for status, _ in said(clean, "Serving")} == {"True"}
+    count, faults = 0, (*FAULTS, *LOST_ANSWERS)
     for call in range(1, clean.server.calls + 1):
         end, operator = told(story, call, faults)
         count += len(faults) - len(operator.server.faults)

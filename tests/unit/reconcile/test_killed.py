@@ -75,13 +75,15 @@ class Story:
     """The candidate answers, and no more once it has the traffic."""
     results: tuple[Mapping[str, Any], ...] = ()
     """How the candidate's evaluations end, one after another."""
+    waits: bool = False
+    """The candidate's Pods wait for their volumes at first."""
 
 
 STORIES = {
     "blue-green": Story({}),
     "withdrawn": Story({}, fails=True),
     "recreate-and-back": Story({"strategy": "Recreate"}, fails=True),
-    "turned-back": Story({}, spoils=True),
+    "turned-back": Story({}, spoils=True, waits=True),
     "evaluated": Story({"gate": GATE}, results=(ERROR, PASSED)),
     "too-bad": Story({"gate": GATE}, results=(FAILED,)),
 }
@@ -113,6 +115,7 @@ def settled(stage: Stage, story: Story) -> None:
     """Let time pass and the world do its part until nothing is left to do."""
     (first,) = [each["metadata"]["name"] for each in stage.rayservices] or [""]
     results = list(story.results)
+    waiting = {first} if story.waits else None
     quiet = 0
     while quiet < 3:
         before = len(stage.cluster.writes)
@@ -121,6 +124,10 @@ def settled(stage: Stage, story: Story) -> None:
         for each in stage.rayservices:
             name = each["metadata"]["name"]
             if not {"activeServiceStatus", "pendingServiceStatus"} & set(each["status"]):
+                if waiting is not None and name not in waiting:
+                    waiting.add(name)
+                    hold_volumes_back(stage, name)
+                    continue
                 stage.bring_up(name)
                 if story.fails and name != first:
                     stage.say(GIVEN_UP, name)
@@ -133,6 +140,19 @@ def settled(stage: Stage, story: Story) -> None:
             stage.probe.behind.clear()
         quiet = quiet + 1 if after is None and len(stage.cluster.writes) == before else 0
         stage.clock.forward(after if after is not None else 60.0)
+
+
+def hold_volumes_back(stage: Stage, name: str) -> None:
+    """One Pod is on a node that cannot mount its volume, another's claim has no volume yet."""
+    scheduled = {"type": "PodScheduled", "lastTransitionTime": stage.clock.now.isoformat()}
+    for role, status in (("head", "True"), ("worker", "False")):
+        pod = {"phase": "Pending", "conditions": [{**scheduled, "status": status}]}
+        stage.make_pod(role, pod, name, claim="weights")
+    message = 'MountVolume.SetUp failed for volume "token": secret "hf-token" not found'
+    stage.cluster.told[f"{name}-head"] = [{"reason": "FailedMount", "message": message}]
+    metadata = {"namespace": NAME[0], "name": "weights", "uid": "uid-of-weights"}
+    stage.cluster.claims["weights"] = {"metadata": metadata, "status": {"phase": "Pending"}}
+    stage.cluster.told["weights"] = [{"reason": "ProvisioningFailed", "message": "no space"}]
 
 
 def ending(stage: Stage) -> dict[str, Any]:
