@@ -53,7 +53,8 @@ async def run(settings: Settings) -> None:
             settings.reach,
         )
 
-    works = running.Renewable(make)
+    lease = await lease_of(settings, client, names.FIELD_MANAGER)
+    works = running.Renewable(make, lease)
     queue: Queue[Name] = Queue(
         works.reconcile,
         random=Random(),
@@ -73,7 +74,6 @@ async def run(settings: Settings) -> None:
         endings.note,
     )
     metrics.watch_omitted(cluster.omitted)
-    lease = await lease_of(settings, client, names.FIELD_MANAGER)
     election = Election(lease, queue, informer, metrics, works.renew)
     try:
         await running.run(

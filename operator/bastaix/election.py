@@ -83,5 +83,5 @@ async def lease_of(settings: Common, client: Client, agent: str) -> Lease | None
         return None
     holder = settings.holder or f"{socket.gethostname()}_{uuid4()}"
     lease = Lease(await Client.login(agent), settings.lease, holder)
-    client.fence(lease.seconds_left)
+    client.fence(lease.seconds_left_of_term)
     return lease

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from bastaix import web
 from bastaix.election import Election
 from bastaix.informer import Informer
+from bastaix.kube.lease import Lease
 from bastaix.metrics import QueueMetrics
 from bastaix.reconcile.index import Name
 from bastaix.reconcile.queue import Queue
@@ -47,17 +48,21 @@ class Renewable:
     """What remembers while it works, and begins without a memory each time this process leads.
 
     What another replica did meanwhile is found in the cluster, and never in a memory of before.
+    What is still at work then is of another term of the Lease, and writes nothing more.
     """
 
-    def __init__(self, make: Callable[[], Works]) -> None:
+    def __init__(self, make: Callable[[], Works], lease: Lease | None) -> None:
         """It is made when it is first needed: by then the time is known."""
         self._make = make
+        self._lease = lease
         self._works: Works | None = None
 
     def renew(self) -> None:
         self._works = None
 
     async def reconcile(self, name: Name) -> float | None:
+        if self._lease is not None:
+            self._lease.enter_term()
         if self._works is None:
             self._works = self._make()
         return await self._works.reconcile(name)

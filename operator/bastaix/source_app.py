@@ -97,7 +97,8 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
             clock=time.monotonic,
         )
 
-    works = running.Renewable(make)
+    lease = await lease_of(settings, client, names.SOURCE_FIELD_MANAGER)
+    works = running.Renewable(make, lease)
     # an object may have to wait for as long as another one takes
     deadline = 2 * settings.policy.seconds + BEYOND_FETCHING + crew.workers * TURN_SECONDS
     queue: Queue[Name] = Queue(
@@ -119,7 +120,6 @@ async def _run(settings: SourceSettings, client: Client, work: Path, stop: runni
         client, cluster, index, queue, metrics, namespaces, stop.own_signals, wanted, wake=look
     )
     metrics.watch_omitted(cluster.omitted)
-    lease = await lease_of(settings, client, names.SOURCE_FIELD_MANAGER)
     election = Election(lease, queue, informer, metrics, works.renew)
     # each worker may fetch for so long; only what lasts longer is a standstill
     patience = deadline + BEYOND_DEADLINE

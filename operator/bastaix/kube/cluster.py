@@ -192,7 +192,7 @@ class Client:
             return TIMEOUT
         left = self._fence()
         if left <= 0:
-            raise NotLeading("another replica may lead by now")
+            raise NotLeading("another replica may lead by now, or has led since this was begun")
         return min(TIMEOUT, left + IN_FLIGHT_SECONDS)
 
 

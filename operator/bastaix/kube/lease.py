@@ -3,7 +3,8 @@
 As in client-go, a Lease of somebody else has expired when it was not seen to change for as long as
 it says, by the clock of whoever looks: no two clocks are compared. Unlike there, a holder that
 cannot renew it does not exit. It writes nothing until it can, and begins anew, without what it
-remembers, if somebody else has had the Lease meanwhile.
+remembers, if somebody else has had the Lease meanwhile: that is another term, and what was begun in
+the one before writes nothing any more.
 
 The holder writes for HELD_SECONDS after a renewal was sent and gives a request no more than
 IN_FLIGHT_SECONDS beyond that; nobody else takes the Lease before LEASE_SECONDS are over. A process
@@ -14,6 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +35,12 @@ CONFLICT: Final = 409
 LONGEST_SECONDS: Final = 60.0
 """No Lease is waited for longer, whatever it says."""
 assert HELD_SECONDS + IN_FLIGHT_SECONDS < LEASE_SECONDS
+
+Term = tuple[str, int]
+"""When the Lease came to this holder, and how often it had changed hands: another one each time."""
+
+_TERM: ContextVar[Term | None] = ContextVar("term", default=None)
+"""Of what the running task works on, and the tasks that it makes."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +72,9 @@ class Lease:
         """As we wrote it last."""
         self._seen: Seen | None = None
         self._held_until = float("-inf")
-        self._leads = False
+        self._term: Term | None = None
+        """When it was ours last."""
+        self._begun: Term | None = None
         self._trouble = ""
 
     @property
@@ -72,8 +82,18 @@ class Lease:
         return self.seconds_left() > 0
 
     def seconds_left(self) -> float:
-        """For which writes may be sent; none when it is not positive."""
+        """For which this process leads; it does not when it is not positive."""
         return self._held_until - self._elapsed()
+
+    def enter_term(self) -> None:
+        """What this task does from now on is begun in the present term."""
+        _TERM.set(self._term)
+
+    def seconds_left_of_term(self) -> float:
+        """For which this task may send writes; none when its term is over."""
+        entered = _TERM.get()
+        is_over = entered is not None and entered != self._term
+        return float("-inf") if is_over else self.seconds_left()
 
     def complaints(self) -> list[str]:
         """Why nobody can know who leads."""
@@ -113,14 +133,15 @@ class Lease:
         await self._client.close()
 
     def _turn(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
-        if self.leads and not self._leads:
-            logger.info("leading: %s holds the Lease %s/%s", self._holder, *self._name)
-            self._leads = True
-            begin()
-        elif self._leads and not self.leads:
+        current = self._term if self.leads else None
+        if self._begun not in (None, current):
             logger.warning("standing by: the Lease %s/%s could not be renewed", *self._name)
-            self._leads = False
+            self._begun = None
             end()
+        if current is not None and self._begun is None:
+            logger.info("leading: %s holds the Lease %s/%s", self._holder, *self._name)
+            self._begun = current
+            begin()
 
     async def _attempt(self) -> None:
         """Renew it if it is ours, take it if it is nobody's."""
@@ -137,15 +158,16 @@ class Lease:
         try:
             await self._write(self._holder, body)
         except Refused as refused:
+            if refused.status == CONFLICT or not refused.is_transient:
+                self._body = None  # with another one it may be granted
             if not (refused.is_absence or refused.status == CONFLICT):
                 raise
-            self._body = None
             return False
         return True
 
     async def _read(self) -> Body | None:
         try:
-            return await self._client.request("GET", LEASE.path(*self._name))
+            return _demand_lease(await self._client.request("GET", LEASE.path(*self._name)))
         except Refused as refused:
             if not refused.is_absence:
                 raise
@@ -199,8 +221,11 @@ class Lease:
             "acquireTime": before.get("acquireTime", now) if is_same else now,
             "leaseTransitions": int(before.get("leaseTransitions") or 0) + (not is_same),
         }
-        self._body = await self._client.request(method, path, {**manifest, "spec": spec})
+        answer = await self._client.request(method, path, {**manifest, "spec": spec})
+        self._body = None
+        self._body = _demand_lease(answer)
         self._held_until = sent + HELD_SECONDS if holder else float("-inf")
+        self._term = spec["acquireTime"], spec["leaseTransitions"]
 
     def _note(self, error: Exception) -> None:
         said = f"the Lease {'/'.join(self._name)} cannot be renewed: {error}"
@@ -208,6 +233,13 @@ class Lease:
         if is_denied and said != self._trouble:
             logger.warning("%s; let the Role of this process get, create and update it", said)
         self._trouble = said if is_denied else ""
+
+
+def _demand_lease(answer: Body) -> Body:
+    """A proxy may answer with something else; then it is not known what the API server did."""
+    if "resourceVersion" not in (answer.get("metadata") or {}):
+        raise NoAnswer("the answer is no Lease")
+    return answer
 
 
 def _micro(moment: datetime) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, cast
 
@@ -67,6 +68,10 @@ class Replica:
     loses_answers: bool = False
     turns: list[str] = field(default_factory=list)
     hours_off: float = 0.0
+    page: str = ""
+    """The method that a proxy answers with a page."""
+    seconds_on: float = 0.0
+    """By the API server's clock."""
 
     def __post_init__(self) -> None:
         elapsed = lambda: asyncio.get_running_loop().time() + 3600 * self.hours_off  # noqa: E731
@@ -74,7 +79,7 @@ class Replica:
         self.task: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds_on)
 
     async def request(self, method: str, path: str, body: Any = None) -> Any:
         assert path.startswith("/apis/coordination.k8s.io/v1/namespaces/bastaix-system/leases")
@@ -85,7 +90,7 @@ class Replica:
         await asyncio.sleep(0.01)
         if self.loses_answers:
             raise NoAnswer("cut off")
-        return answer
+        return {} if method == self.page else answer
 
     def start(self) -> "Replica":
         begin, end = (lambda: self.turns.append("begin")), (lambda: self.turns.append("end"))
@@ -256,6 +261,108 @@ def test_without_the_right_to_a_lease_nobody_leads_and_it_is_said() -> None:
         await asyncio.sleep(10)
         assert one.leads
         assert not one.lease.complaints()
+
+    in_loop_time(story)
+
+
+def entered(lease: Lease) -> Callable[[], float]:
+    """A task that works in the present term, and for how long it may write."""
+    context = copy_context()
+    context.run(lease.enter_term)
+    return lambda: context.run(lease.seconds_left_of_term)
+
+
+def test_what_was_begun_in_a_term_before_writes_no_more_though_it_leads_again() -> None:
+    async def story() -> None:
+        _, first, second = await pair()
+        await asyncio.sleep(10)
+        before = entered(first.lease)
+        assert before() > 0
+        first.fault = lambda _: NoAnswer("out of reach")
+        await seconds_until(lambda: second.leads)
+        first.fault = lambda _: None
+        await second.kill()
+        await second.lease.release()
+        await seconds_until(lambda: first.leads)
+        assert before() <= 0
+        assert entered(first.lease)() > 0
+        assert first.turns == ["begin", "end", "begin"]
+
+    in_loop_time(story)
+
+
+def test_what_was_begun_goes_on_when_nobody_else_has_led_meanwhile() -> None:
+    async def story() -> None:
+        first = Replica(Server(), "first").start()
+        await asyncio.sleep(1)
+        before = entered(first.lease)
+        first.fault = lambda _: NoAnswer("out of reach")
+        await seconds_until(lambda: not first.leads)
+        assert before() <= 0
+        first.fault = lambda _: None
+        await seconds_until(lambda: first.leads)
+        assert before() > 0
+
+    in_loop_time(story)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_lease_that_changed_hands_unseen_is_another_term(is_deleted: bool) -> None:
+    """As it does for a process that was stopped."""
+
+    async def story() -> None:
+        server = Server()
+        first = Replica(server, "first").start()
+        await asyncio.sleep(1)
+        before = entered(first.lease)
+        assert server.body is not None
+        if is_deleted:
+            server.body = None
+        else:
+            server.request("PUT", {**server.body, "spec": {**server.spec, "holderIdentity": ""}})
+        first.seconds_on = 1
+        await asyncio.sleep(2 * RENEW_SECONDS)
+        assert first.leads
+        assert first.turns == ["begin", "end", "begin"]
+        assert before() <= 0
+
+    in_loop_time(story)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_an_answer_that_is_no_lease_is_recovered_from(method: str) -> None:
+    """As a proxy gives it in an outage, with status 200."""
+
+    async def story() -> None:
+        server = Server()
+        first = Replica(server, "first")
+        first.page = method
+        first.start()
+        await asyncio.sleep(20)
+        first.page = ""
+        await asyncio.sleep(2 * RENEW_SECONDS)
+        assert first.leads
+        assert first.task is not None
+        assert not first.task.done()
+
+    in_loop_time(story)
+
+
+def test_a_renewal_that_is_refused_for_good_is_tried_with_what_is_there_then() -> None:
+    async def story() -> None:
+        first = Replica(Server(), "first").start()
+        await asyncio.sleep(10)
+        seen: list[str] = []
+
+        def refuse_what_is_old(method: str) -> Exception | None:
+            seen.append(method)
+            return None if "GET" in seen else Refused(422, "Invalid", "metadata.name is missing")
+
+        first.fault = refuse_what_is_old
+        await asyncio.sleep(2 * RENEW_SECONDS)
+        assert seen[:2] == ["PUT", "GET"]
+        assert first.turns == ["begin"]
+        assert first.leads
 
     in_loop_time(story)
 
