@@ -5,6 +5,7 @@ in the log, and nothing that serves, or is to serve, waits for it.
 """
 
 import logging
+from dataclasses import dataclass
 from typing import Final
 
 from bastaix.api import names
@@ -12,12 +13,21 @@ from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.ownership import is_controlled_by
 from bastaix.reconcile.cluster import Cluster, NoAnswer, Refused
 from bastaix.reconcile.drift import drifted, stamped
+from bastaix.reconcile.index import Name
 from bastaix.reconcile.kinds import NETWORKPOLICY
 from bastaix.render.networkpolicy import Reach, network_policy
 
 RETRY_SECONDS: Final = 60.0
+LONGEST_RETRY_SECONDS: Final = 600.0
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    why: str
+    after: float
+    """Seconds until another try."""
 
 
 class Isolation:
@@ -25,6 +35,7 @@ class Isolation:
         """`reach` as the settings say it; None: there are to be no policies."""
         self._cluster = cluster
         self._reach = reach
+        self._refused: dict[Name, _Refused] = {}
 
     async def enforce(self, md: ModelDeployment) -> float | None:
         """Apply or remove the policy where that is due; the seconds until another try."""
@@ -33,9 +44,21 @@ class Isolation:
         try:
             await self._remove(md) if self._reach is None else await self._apply(md, self._reach)
         except (NoAnswer, Refused) as refusal:
-            logger.warning("%s/%s has not its NetworkPolicy: %s", md.namespace, md.name, refusal)
-            return RETRY_SECONDS
+            return self._note((md.namespace, md.name), str(refusal))
+        self.forget((md.namespace, md.name))
         return None
+
+    def forget(self, name: Name) -> None:
+        self._refused.pop(name, None)
+
+    def _note(self, name: Name, why: str) -> float:
+        """Say it once for as long as it is the same; the seconds until another try, ever more."""
+        before = self._refused.get(name)
+        if before is None or before.why != why:
+            logger.warning("%s/%s has not its NetworkPolicy: %s", *name, why)
+        after = RETRY_SECONDS if before is None else min(LONGEST_RETRY_SECONDS, 2 * before.after)
+        self._refused[name] = _Refused(why, after)
+        return after
 
     async def _apply(self, md: ModelDeployment, reach: Reach) -> None:
         name = md.namespace, names.network_policy_name(md.name)

@@ -148,7 +148,14 @@ class Reconciler:
             self._refused.pop(name, None)
             self._laps.pop(name, None)
             self._outdated.pop(name, None)
-            for memory in (self._reports, self._mounts, self._endings, self._logs, self._strays):
+            for memory in (
+                self._reports,
+                self._mounts,
+                self._endings,
+                self._logs,
+                self._strays,
+                self._isolation,
+            ):
                 memory.forget(name)
             return None
         try:

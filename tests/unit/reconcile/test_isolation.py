@@ -1,5 +1,7 @@
 """The NetworkPolicy of a model comes, is repaired and goes, and is never in the way."""
 
+import pytest
+
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.reconcile.cluster import Refused
@@ -59,6 +61,25 @@ async def test_one_of_its_name_that_is_not_ours_is_left_alone() -> None:
     cluster.put(NETWORKPOLICY, {"metadata": {"name": NAME[1], "namespace": NAME[0]}})
     assert await Isolation(cluster, REACH).enforce(MD) == RETRY_SECONDS
     assert cluster.writes == []
+
+
+async def test_a_refusal_is_said_once_and_tried_ever_more_seldom(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = FakeCluster(Clock())
+    theirs = {"name": NAME[1], "namespace": NAME[0]}
+    cluster.put(NETWORKPOLICY, {"metadata": theirs})
+    isolation = Isolation(cluster, REACH)
+    waits = [await isolation.enforce(MD) for _ in range(6)]
+    assert waits == [60, 120, 240, 480, 600, 600]
+    assert len(caplog.records) == 1
+    assert NAME[1] in caplog.text
+    cluster.drop_stranger(NETWORKPOLICY, NAME)
+    assert await isolation.enforce(MD) is None
+    cluster.vanish(NETWORKPOLICY, NAME)
+    cluster.put(NETWORKPOLICY, {"metadata": theirs})
+    assert await isolation.enforce(MD) == RETRY_SECONDS
+    assert len(caplog.records) == 2
 
 
 async def test_a_refusal_is_a_warning_and_tried_again() -> None:
