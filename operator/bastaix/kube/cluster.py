@@ -22,6 +22,7 @@ from yarl import URL
 from bastaix.api import names, sizes
 from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
+from bastaix.observe.mounting import last_seen
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, MODELDEPLOYMENT, PERSISTENTVOLUMECLAIM, POD, Kind
@@ -34,8 +35,12 @@ IN_FLIGHT_SECONDS = 3.0
 PAGE = 50
 """Of metadata; one may be as large as an object can be."""
 MOST_EVENTS = 20
+"""Of one object, the newest; and of one page."""
 MOST_EVENT_BYTES = 256 * 1024
-"""Who may write Events may write them as large as any object, and core/v1 sets no limit."""
+"""Of a page. Who may write Events may write them as large as any object: core/v1 sets no limit."""
+MOST_EVENT_REQUESTS = 16
+MOST_OBJECT_BYTES = 4 * 1024 * 1024
+"""Of a page of one object: 1.5 MB in etcd, and some more as JSON."""
 MOST_BYTES = 32 * 1024 * 1024
 """Of any other answer."""
 TOO_LARGE = 413
@@ -358,14 +363,26 @@ class KubeCluster:
         self._index.doubt(kind, name_of(metadata))
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
-        metadata = body["metadata"]
-        query = {
-            "fieldSelector": f"involvedObject.uid={metadata['uid']}",
-            "limit": str(MOST_EVENTS),
-        }
-        path = EVENT.path(metadata["namespace"])
-        page = await self._client.request("GET", path, query=query, most=MOST_EVENT_BYTES)
-        return page["items"] or ()
+        """The newest; they come by name, so all are read, within bounds. A page that is too large
+        is read one by one: it must not hide what is behind it."""
+        metadata, newest = body["metadata"], list[Body]()
+        query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}"}
+        path, is_large = EVENT.path(metadata["namespace"]), False
+        for _ in range(MOST_EVENT_REQUESTS):
+            query["limit"] = "1" if is_large else str(MOST_EVENTS)
+            most = MOST_OBJECT_BYTES if is_large else MOST_EVENT_BYTES
+            try:
+                page = await self._client.request("GET", path, query=query, most=most)
+            except Refused as refused:
+                if refused.status != TOO_LARGE or is_large:
+                    raise
+                is_large = True
+                continue
+            newest = sorted([*newest, *(page["items"] or ())], key=last_seen)[-MOST_EVENTS:]
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                break
+        return newest
 
     async def claim(self, namespace: str, name: str) -> Body | None:
         path = PERSISTENTVOLUMECLAIM.path(namespace, name)

@@ -208,3 +208,56 @@ async def test_a_refusal_that_names_no_field_of_the_status_is_raised() -> None:
         await cluster(server, Index(), []).apply_status(
             MODELDEPLOYMENT, {**MANIFEST, "status": STATUS}
         )
+
+
+class Events(Server):
+    """Gives Events by name, in pages, as long as a page is not larger than what is taken."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+        """Of each in bytes; the last is the newest."""
+
+    async def request(self, method: str, path: str, *_: Any, **options: Any) -> Any:
+        query = options["query"]
+        self.requests.append((method, dict(query)))
+        first, limit = int(query.get("continue") or 0), int(query["limit"])
+        numbers = range(first, min(first + limit, len(self.sizes)))
+        if sum(self.sizes[number] for number in numbers) > options["most"]:
+            raise Refused(413, "TooLarge", "the answer is too large")
+        items = [
+            {"reason": f"r{number}", "lastTimestamp": f"2026-01-01T00:{number:02}:00Z"}
+            for number in numbers
+        ]
+        more = str(numbers.stop) if numbers.stop < len(self.sizes) else ""
+        return {"items": items, "metadata": {"continue": more} if more else {}}
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [1000] * 3,
+        [1000] * 45,
+        [10_000, 300_000, 10_000],
+        [1_000_000, 1_500_000, 1000],
+        [1000] * 20 + [30_000] * 12 + [1000],
+    ],
+    ids=["few", "pages", "large", "huge", "large-page"],
+)
+async def test_the_newest_events_are_found_however_many_and_large_the_others_are(
+    sizes: list[int],
+) -> None:
+    server = Events(sizes)
+    metadata = {"namespace": "demo", "name": "p", "uid": "u"}
+    found = await cluster(server, Index(), []).events({"metadata": metadata})
+    assert len(found) <= 20
+    newest = max(found, key=lambda event: str(event["lastTimestamp"]))
+    assert newest["reason"] == f"r{len(sizes) - 1}"
+    assert {query["fieldSelector"] for _, query in server.requests} == {"involvedObject.uid=u"}
+
+
+async def test_no_more_events_are_read_than_a_bounded_number_of_requests_brings() -> None:
+    server = Events([1000] * 10_000)
+    metadata = {"namespace": "demo", "name": "p", "uid": "u"}
+    await cluster(server, Index(), []).events({"metadata": metadata})
+    assert len(server.requests) == 16
