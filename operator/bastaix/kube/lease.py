@@ -225,7 +225,7 @@ class Lease:
         self._body = None
         self._body = _demand_lease(answer)
         self._held_until = sent + HELD_SECONDS if holder else float("-inf")
-        self._term = spec["acquireTime"], spec["leaseTransitions"]
+        self._term = str(spec["acquireTime"]), int(spec["leaseTransitions"])
 
     def _note(self, error: Exception) -> None:
         said = f"the Lease {'/'.join(self._name)} cannot be renewed: {error}"
