@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 from bastaix.api import names
-from bastaix.kube.cluster import Client, KubeCluster
+from bastaix.kube.cluster import TOO_LARGE, Client, KubeCluster
 from bastaix.kube.discovery import forbidden, served
 from bastaix.metrics import QueueMetrics
 from bastaix.reconcile.cluster import NoAnswer, Refused
@@ -199,12 +199,21 @@ class Informer:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _compare(self, plurals: Container[str] | None = None) -> set[Name]:
-        """The ModelDeployments of which something was missed."""
+        """The ModelDeployments of which something was missed.
+
+        A kind whose names are too much to be read keeps no other from being compared.
+        """
         owners: set[Name] = set()
         for kind in sorted(self._kinds or ()):
             if plurals is not None and kind.plural not in plurals:
                 continue
-            owners |= await self._cluster.names(kind, self._namespaces)
+            try:
+                owners |= await self._cluster.names(kind, self._namespaces)
+            except Refused as refused:
+                if refused.status != TOO_LARGE:
+                    raise
+                logger.warning("the names of %s could not be compared: %s", kind.plural, refused)
+                self._metrics.failed(refused)
         return owners
 
 

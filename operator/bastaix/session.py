@@ -16,6 +16,8 @@ from typing import Any, Final
 import aiohttp
 
 from bastaix.reconcile import packed
+from bastaix.reconcile.kinds import Kind, of_plural
+from bastaix.reconcile.reading import Body, members
 
 LONGEST_LINE: Final = 4 * 1024 * 1024
 """Of a watch; what is beyond is not kept."""
@@ -34,12 +36,13 @@ def response_class() -> type[aiohttp.ClientResponse]:
             if self.status >= 400:
                 return await super().json(**options)
             async with one_page:
-                return await page(await self.read())
+                return await page(await self.read(), of_plural(self.url.name))
 
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
             if self.status == 200 and self.url.query.get("watch"):
-                self.content = Lines(self.content)  # type: ignore[assignment]
+                kind = of_plural(self.url.name)
+                self.content = Lines(self.content, kind)  # type: ignore[assignment]
             return self
 
     return Response
@@ -48,8 +51,9 @@ def response_class() -> type[aiohttp.ClientResponse]:
 class Lines:
     """A watch as a stream of lines, each with its object in brief."""
 
-    def __init__(self, content: aiohttp.StreamReader) -> None:
+    def __init__(self, content: aiohttp.StreamReader, kind: Kind | None = None) -> None:
         self._content = content
+        self._kind = kind
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
@@ -59,7 +63,7 @@ class Lines:
         async for data in self._content.iter_chunked(min(size, 64 * 1024)):
             *ends, rest = data.split(b"\n")
             for end in ends:
-                event = brief_event(bytes(line + end))
+                event = brief_event(bytes(line + end), self._kind)
                 line.clear()
                 if event:
                     yield event + b"\n"
@@ -67,16 +71,16 @@ class Lines:
                 line += rest
 
 
-async def page(data: bytes) -> Any:
+async def page(data: bytes, kind: Kind | None = None) -> Any:
     """A page of a listing, its objects in brief; those that cannot even be named are left out.
 
     One that is too large takes a tenth of a second, so others get their turn after each.
     """
     found: dict[str, Any] = {}
     text = data.decode(errors="replace")
-    for key, start, end in packed.members(text, 0, apart="items"):
+    for key, start, end in members(text, 0, apart="items"):
         if key == "items" and text[start] == "{":
-            body = _brief(text[start:end].encode())
+            body = _brief(text[start:end].encode(), kind)
             found.setdefault(key, []).extend([] if body is None else [body])
             await asyncio.sleep(0)
         else:
@@ -84,20 +88,20 @@ async def page(data: bytes) -> Any:
     return found
 
 
-def brief_event(line: bytes) -> bytes:
+def brief_event(line: bytes, kind: Kind | None = None) -> bytes:
     """An event of a watch with its object in brief; nothing of one that cannot be named."""
     match = _EVENT.match(line)
     if match is None:
         return line if len(line) <= LONGEST_ERROR else b""
-    body = _brief(line[match.end() :].rstrip().removesuffix(b"}"))
+    body = _brief(line[match.end() :].rstrip().removesuffix(b"}"), kind)
     if body is None:
         return b""
     return json.dumps({"type": match[1].decode(), "object": body}).encode()
 
 
-def _brief(data: bytes) -> packed.Body | None:
+def _brief(data: bytes, kind: Kind | None) -> Body | None:
     try:
-        return packed.brief(data)
+        return packed.brief(data, kind)
     except ValueError as error:
         logger.warning("an object is left out: %s", error)
         return None

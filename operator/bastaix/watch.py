@@ -13,9 +13,9 @@ import aiohttp
 import kopf
 
 from bastaix.api import names
-from bastaix.api.sizes import is_stub
+from bastaix.api.sizes import PACKED
 from bastaix.reconcile.index import Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, POD, Kind
 from bastaix.reconcile.packed import whole
 from bastaix.session import response_class
 
@@ -24,7 +24,7 @@ CHUNK = 10
 
 Wake = Callable[[Name], None]
 Note = Callable[[Kind, Mapping[str, Any]], None]
-"""Takes note of each object that the watch brings, whether it is news or not."""
+"""Takes note of each Pod that may be ours and that the watch brings, whether it is news or not."""
 
 
 Listed = Callable[[str], None]
@@ -83,7 +83,7 @@ def _registry(
 def _handler(kind: Kind, index: Index, wake: Wake, note: Note) -> Callable[..., Any]:
     async def inform(event: Mapping[str, Any], **_: Any) -> None:
         body = event["object"]  # in brief: see `session`
-        if not is_stub(body):
+        if kind == POD and body.get(PACKED, body):
             note(kind, whole(body))
         metadata = body["metadata"]
         ended = event["type"] == "DELETED"

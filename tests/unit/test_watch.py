@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from bastaix.api.sizes import PACKED
 from bastaix.reconcile.index import Index, Name
-from bastaix.reconcile.kinds import RAYSERVICE, Kind
+from bastaix.reconcile.kinds import POD, RAYSERVICE, Kind
 from bastaix.watch import _handler
 
 OWNER = ("demo", "smollm2")
@@ -41,15 +44,23 @@ async def test_what_is_known_already_wakes_nobody() -> None:
     assert woken == []
 
 
-async def test_each_object_is_noted_before_anybody_is_woken_by_it() -> None:
+async def test_each_pod_is_noted_before_anybody_is_woken_by_it() -> None:
     index, order = Index(), list[str]()
     handler = _handler(
-        RAYSERVICE,
+        POD,
         index,
         lambda name: order.append("woken"),
         lambda kind, body: order.append(f"noted {kind} {body['metadata']['name']}"),
     )
     for type in ("ADDED", "MODIFIED", "DELETED"):
         await handler(event={"type": type, "object": BODY})
-    noted = "noted RayService smollm2-1"
+    noted = "noted Pod smollm2-1"
     assert order == [noted, "woken", noted, noted, "woken"]
+
+
+@pytest.mark.parametrize("carried", [None, ""], ids=["not ours", "too large"])
+async def test_a_pod_that_is_not_ours_is_not_unpacked_to_be_noted(carried: str | None) -> None:
+    noted: list[Kind] = []
+    handler = _handler(POD, Index(), lambda name: None, lambda kind, body: noted.append(kind))
+    await handler(event={"type": "ADDED", "object": {**BODY, PACKED: carried}})
+    assert noted == []

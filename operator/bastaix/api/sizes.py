@@ -8,6 +8,7 @@ number of values and the depth are bounded as well as the bytes.
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 MOST_FREE_BYTES: Final = 64 * 1024
@@ -23,17 +24,49 @@ LIMIT: Final = (
     f"is too large to be read: the limit is {MOST_BYTES:,} bytes of JSON,"
     f" {MOST_VALUES:,} values and {DEEPEST} levels"
 )
+_VALUE_BYTES: Final = 100
+"""What one value takes as a Python object, on average."""
 
 PACKED: Final = "packed"
-"""Key of a body in brief under which the whole is, compressed and in base64; empty: too large."""
+"""Key of a body in brief under which the whole is, compressed and in base64.
+
+Empty: it is too large. None: it is not ours, and nothing of it is read."""
 
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How large one object may be as JSON."""
+
+    size: int
+    """Bytes of its text."""
+    values: int
+
+    def allows(self, data: bytes) -> bool:
+        """Whether a JSON text is small enough to be read as a whole."""
+        if len(data) > self.size or is_deeper(data, DEEPEST):
+            return False
+        return _marks(data) <= self.values or values(data) <= self.values
+
+
+LARGE: Final = Limit(MOST_BYTES, MOST_VALUES)
+"""What holds a spec, or a rendering of one: args of 64 KiB, at times twice, and older ones more."""
+
+
 def values(data: bytes) -> int:
-    """How many values a JSON text holds at most: what looks like one inside a string counts."""
+    """How many values a JSON text holds at most; what looks like one inside a string is none."""
+    return _marks(_TEXT.sub(b"", data))
+
+
+def weight(data: bytes) -> int:
+    """About how many bytes a JSON text takes as Python objects."""
+    return len(data) + _VALUE_BYTES * _marks(data)
+
+
+def _marks(data: bytes) -> int:
     return data.count(b",") + data.count(b"{") + data.count(b"[") + 1
 
 
@@ -47,14 +80,14 @@ def is_deeper(data: bytes, levels: int) -> bool:
     return bool(braces)
 
 
-def fits(data: bytes) -> bool:
-    """Whether a JSON text is small enough to be read as a whole."""
-    return len(data) <= MOST_BYTES and values(data) <= MOST_VALUES and not is_deeper(data, DEEPEST)
-
-
 def is_stub(body: Mapping[str, Any]) -> bool:
-    """Whether it stands for an object that is too large: its metadata in brief, and its status."""
+    """Whether it stands for an object that is too large: of it there is what is small."""
     return bool(body.get(PACKED) == "")
+
+
+def has_lost_status(body: Mapping[str, Any]) -> bool:
+    """Whether it stands for an object whose status is not known, as that is too large, too."""
+    return is_stub(body) and "status" in body and body["status"] is None
 
 
 def excess(free: Mapping[str, Any]) -> str | None:
@@ -71,7 +104,7 @@ def excess(free: Mapping[str, Any]) -> str | None:
     if len(data) > MOST_FREE_BYTES:
         found = f"have {len(data):,} bytes of JSON together"
         return _too_much(given, found, f"{MOST_FREE_BYTES:,} bytes")
-    number = values(_TEXT.sub(b"", data))
+    number = values(data)
     if number > MOST_FREE_VALUES:
         return _too_much(given, f"hold {number:,} values together", f"{MOST_FREE_VALUES:,}")
     if is_deeper(data, DEEPEST_FREE + 1):

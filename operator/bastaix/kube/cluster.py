@@ -8,7 +8,7 @@ when, is decided in `reconcile`.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -19,21 +19,24 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from yaml import YAMLError
 from yarl import URL
 
-from bastaix.api import names, sizes
+from bastaix.api import names
+from bastaix.api.sizes import LARGE, PACKED, Limit
 from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
 from bastaix.observe.mounting import last_seen
+from bastaix.observe.ownership import controller_ref
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
-from bastaix.reconcile.kinds import EVENT, MODELDEPLOYMENT, PERSISTENTVOLUMECLAIM, POD, Kind
+from bastaix.reconcile.kinds import EVENT, PERSISTENTVOLUMECLAIM, POD, Kind, limit
 from bastaix.reconcile.omissions import without
-from bastaix.reconcile.packed import read_answer
+from bastaix.reconcile.reading import in_brief, read_answer
 
 TIMEOUT = 30.0
 IN_FLIGHT_SECONDS = 3.0
 """A write that was sent in time may take so much longer; nobody else leads before that is over."""
 PAGE = 50
-"""Of metadata; one may be as large as an object can be."""
+"""Of metadata; one may be as large as an object can be, and of such there are fewer on a page."""
+MOST_PAGE_BYTES = 4 * 1024 * 1024
 MOST_EVENTS = 20
 """Of one object, the newest; and of one page."""
 MOST_EVENT_BYTES = 256 * 1024
@@ -44,6 +47,8 @@ MOST_OBJECT_BYTES = 4 * 1024 * 1024
 MOST_BYTES = 32 * 1024 * 1024
 """Of any other answer."""
 TOO_LARGE = 413
+MOST_UNPACKED = 8 * 1024 * 1024
+"""Bytes that objects of one kind and one owner take as Python objects; a Pod of Ray has 60 KB."""
 MOST_REDUCTIONS = 10
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024
@@ -133,10 +138,12 @@ class Client:
         content_type: str = "application/json",
         accept: str = "application/json",
         most: int = MOST_BYTES,
+        limit: Limit = LARGE,
     ) -> Body:
         """One request; Refused when the API server does not grant it, else NoAnswer.
 
-        Refused too when the answer has more than `most` bytes; what is beyond is not read.
+        Refused too when the answer has more than `most` bytes; what is beyond is not read. An
+        object beyond the limit is a stub (`reconcile.reading`).
 
         Told to come back later, it does so a few times: the API server says that when it has
         too much to do, and while the storage of a new kind is being set up.
@@ -144,7 +151,8 @@ class Client:
         headers = {"Accept": accept, "Content-Type": content_type}
         target = f"{path}?{urlencode(query)}" if query else path
         for left in reversed(range(PATIENCE)):
-            status, answer = await self._send(method, target, body, headers, most)
+            status, data = await self._transfer(method, target, body, headers, most)
+            answer = _json(data, limit)
             if status < 400:
                 return answer
             if status != BUSY or not left:
@@ -160,12 +168,6 @@ class Client:
         if status < 400:
             return data
         raise _refusal(status, _json(data))
-
-    async def _send(
-        self, method: str, target: str, body: object, headers: dict[str, str], most: int
-    ) -> tuple[int, Body]:
-        status, data = await self._transfer(method, target, body, headers, most)
-        return status, _json(data)
 
     async def _transfer(
         self,
@@ -238,19 +240,13 @@ class KubeCluster:
         self._served = kinds
 
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
-        body = await self._read(kind, name, live=live)
-        if body is not None and kind != MODELDEPLOYMENT and sizes.is_stub(body):
-            raise Refused(TOO_LARGE, "TooLarge", f"{kind} {name[1]} {sizes.LIMIT}")
-        return body
-
-    async def _read(self, kind: Kind, name: Name, *, live: bool) -> Body | None:
         if not live:
             body = self._index.body(kind, name)
             if body is not None or not self._index.knows(kind, name):
                 return body
         known = self._index.known(kind, name)
         try:
-            body = await self._client.request("GET", kind.path(*name))
+            body = await self._client.request("GET", kind.path(*name), limit=limit(kind))
         except Refused as refused:
             if not refused.is_absence:
                 raise
@@ -260,9 +256,26 @@ class KubeCluster:
             self._index.answered(kind, body)
         return body
 
-    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
-        bodies = [await self.read(kind, name) for name in self._index.owned(kind, owner)]
-        return tuple(body for body in bodies if body is not None)
+    async def owned(self, kind: Kind, owner: Name, controllers: Container[str]) -> tuple[Body, ...]:
+        for name in self._index.owned(kind, owner):
+            if self._index.brief(kind, name) is None:
+                await self.read(kind, name)
+        found = {name: self._index.brief(kind, name) for name in self._index.owned(kind, owner)}
+        bodies = {name: body for name, body in found.items() if body is not None}
+        ours = [n for n, body in bodies.items() if controller_ref(body).get("uid") in controllers]
+        left = MOST_UNPACKED
+        # anybody can name our controllers: what is too much of it is not what we have made
+        for name in sorted(ours, key=lambda name: self._index.weight(kind, name)):
+            left -= self._index.weight(kind, name)
+            if left < 0:
+                bodies[name][PACKED] = ""
+                continue
+            body = await self.read(kind, name)
+            if body is None:
+                del bodies[name]
+            else:
+                bodies[name] = body
+        return tuple(bodies.values())
 
     async def create(
         self, kind: Kind, manifest: Mapping[str, Any], *, is_new: bool = False
@@ -411,19 +424,36 @@ class KubeCluster:
         metadatas: list[Mapping[str, Any]] = []
         everywhere: list[str | None] = [None]
         for namespace in sorted(namespaces) or everywhere:
-            query = {"limit": str(PAGE)}
-            if kind.group != names.GROUP:
-                query["labelSelector"] = names.NAME_LABEL
-            while True:
-                page = await self._client.request(
-                    "GET", kind.path(namespace), query=query, accept=METADATA_LIST
-                )
-                metadatas += [_brief(item["metadata"]) for item in page["items"] or ()]
-                more = page["metadata"].get("continue")
-                if not more:
-                    break
-                query["continue"] = more
+            async for page in self._pages(kind, namespace):
+                metadatas += [in_brief(item["metadata"]) for item in page["items"] or ()]
         return self._index.listed(kind, metadatas, namespaces)
+
+    async def _pages(self, kind: Kind, namespace: str | None) -> AsyncIterator[Body]:
+        """A listing of metadata; where a page is too large, it is asked for fewer at a time."""
+        query, number = dict[str, str](), PAGE
+        if kind.group != names.GROUP:
+            query["labelSelector"] = names.NAME_LABEL
+        while True:
+            query["limit"] = str(number)
+            try:
+                page = await self._client.request(
+                    "GET",
+                    kind.path(namespace),
+                    query=query,
+                    accept=METADATA_LIST,
+                    most=MOST_PAGE_BYTES,
+                )
+            except Refused as refused:
+                if refused.status != TOO_LARGE or number == 1:
+                    raise
+                number //= 2
+                continue
+            yield page
+            more = page["metadata"].get("continue")
+            if not more:
+                return
+            query["continue"] = more
+            number = min(PAGE, 2 * number)
 
     async def _apply(
         self,
@@ -463,22 +493,16 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(data)
 
 
-def _brief(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Metadata without managedFields, of which a thousand would weigh more than all else."""
-    wanted = ("name", "namespace", "uid", "resourceVersion", "labels")
-    return {key: metadata[key] for key in wanted if key in metadata}
-
-
 def _refusal(status: int, answer: Body) -> Refused:
     causes = (answer.get("details") or {}).get("causes") or ()
     fields = [str(cause["field"]) for cause in causes if cause.get("field")]
     return Refused(status, str(answer.get("reason", "")), str(answer.get("message", "")), fields)
 
 
-def _json(data: bytes) -> Body:
+def _json(data: bytes, limit: Limit = LARGE) -> Body:
     """A proxy in between may answer with something else than JSON; that is told by its status."""
     try:
-        answer = read_answer(data)
+        answer = read_answer(data, limit)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bastaix.api import names
+from bastaix.api.sizes import is_stub
 
 Object = Mapping[str, Any]
 
@@ -58,10 +59,13 @@ def family(
     Anybody can write an owner reference with a right uid as well. Such an object then takes the
     place that it claims, in the namespace where it is, and goes with the owner that it names.
     """
+    pods, jobs = tuple(pods), tuple(jobs)
+    # KubeRay and we make none that is too large
+    whole = [pod for pod in pods if not is_stub(pod)]
     services = _named(rayservices, name, uid)
     clusters = _below(rayclusters, services, "RayService", name)
-    ray_pods = _below(pods, clusters, "RayCluster")
-    own_jobs = tuple(job for job in jobs if _is_evaluation(job, name, uid))
+    ray_pods = _below(whole, clusters, "RayCluster")
+    own_jobs = tuple(job for job in jobs if _is_evaluation(job, name, uid) and not is_stub(job))
     uids = {_uid(job) for job in own_jobs}
     of_jobs = tuple(pod for pod in ray_pods.others if controller_ref(pod).get("uid") in uids)
     revisions = _named(controller_revisions, name, uid)
@@ -76,7 +80,9 @@ def family(
         jobs=own_jobs,
         controller_revisions=revisions.own,
         leftovers=(*services.left, *clusters.left, *ray_pods.left),
-        strangers=tuple(obj for obj in (*others, *jobs) if _uid(obj) not in known),
+        strangers=tuple(
+            obj for obj in (*others, *filter(is_stub, pods), *jobs) if _uid(obj) not in known
+        ),
     )
 
 

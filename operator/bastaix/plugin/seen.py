@@ -135,7 +135,8 @@ def gathered(body: Object, controller_revisions: Sequence[Object], service: Obje
 def _kept(
     controller_revisions: Sequence[Object], records: Mapping[str, Record], uid: str
 ) -> tuple[Kept, ...]:
-    ours = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
+    own = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
+    ours = ((revision, each) for revision, each in own if revision is not None)
     found = (
         Kept(
             number=int(each["revision"]),

@@ -1,6 +1,6 @@
 """What the reconciler needs of the world, as protocols. `kube` fulfils them, and so do tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
@@ -94,9 +94,15 @@ class Address:
 class Cluster(Protocol):
     """The API server. A read is as fresh as the index; a `live` one asks the server itself."""
 
-    async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None: ...
+    async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
+        """An object, or a stub of one that is too large; metadata alone of what is not ours."""
 
-    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]: ...
+    async def owned(self, kind: Kind, owner: Name, controllers: Container[str]) -> tuple[Body, ...]:
+        """All that bear the label of one ModelDeployment, by name.
+
+        Of those that one of these uids controls the whole, or a stub where that is too much; of
+        all others the metadata alone.
+        """
 
     async def create(
         self, kind: Kind, manifest: Mapping[str, Any], *, is_new: bool = False

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bastaix.api import names
+from bastaix.api.sizes import is_stub
 
 Manifest = dict[str, Any]
 
@@ -25,7 +26,9 @@ def stamped(manifest: Manifest) -> Manifest:
 
 
 def drifted(live: Mapping[str, Any] | None, intent: Manifest) -> bool:
-    """Whether a stamped intent must be applied."""
+    """Whether a stamped intent must be applied; of one that is too large its stamp counts."""
+    if live is not None and is_stub(live):
+        return not contains(live["metadata"], intent["metadata"])
     return live is None or not contains(live, intent)
 
 

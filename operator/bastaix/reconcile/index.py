@@ -10,24 +10,34 @@ brings it.
 
 kopf's own indexes are not used: until all kinds are listed they keep every listed body as
 parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
-managedFields; of one that is too large there is a stub (`packed`). Nothing here waits, so
-nothing here can be seen half done.
+managedFields; of one that is too large there is a stub (`packed`). Of what is controlled by
+something that controls nothing of ours there is its metadata in brief and no more, and the bodies
+of one namespace have a bound together: what is beyond is read when it is needed. Nothing here
+waits, so nothing here can be seen half done.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
-from bastaix.api import names
+from bastaix.api import names, sizes
 from bastaix.reconcile import packed
-from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind
+from bastaix.reconcile.kinds import MODELDEPLOYMENT, Kind, may_be_ours
+from bastaix.reconcile.reading import in_brief
 
 Body = dict[str, Any]
 Name = tuple[str, str]
 """Namespace and name."""
 
 _REMEMBERED_ENDS = 1000
+MOST_PACKED: Final = 8 * 1024 * 1024
+"""Bytes of the bodies of one namespace; a Pod of Ray has 3 KB."""
+SMALL: Final = 16 * 1024
+"""Bytes of a body; such ones may take twice as many together."""
+MOST_STRANGERS: Final = 500
+"""Of one kind in one namespace: of objects that bear our label and cannot be ours."""
 
 
 @dataclass(slots=True)
@@ -35,20 +45,30 @@ class _Entry:
     owner: str
     uid: str
     version: str
-    packed: bytes | None
-    """None: known to exist, or to have existed, and by name alone."""
+    metadata: Mapping[str, Any]
+    """In brief."""
+    is_stranger: bool
+    """It cannot be ours, so nothing else of it is kept."""
+    packed: bytes | None = None
+    """None: it is read when it is needed."""
+    weight: int = 0
+    """About how many bytes the body takes once it is unpacked; 0: that is not known."""
     is_doubted: bool = False
     """To be read before it is believed."""
+    is_awaited: bool = False
+    """Seen in a listing of names alone."""
     is_unheard: bool = False
     """Nobody who waits for news of it has heard of this version."""
 
     @property
     def is_believed(self) -> bool:
-        return self.packed is not None and not self.is_doubted
+        return not (self.is_doubted or self.is_awaited)
 
 
 class Index:
     def __init__(self) -> None:
+        self._bytes: Counter[str] = Counter()
+        self._strangers: Counter[tuple[Kind, str]] = Counter()
         self._entries: dict[Kind, dict[Name, _Entry]] = {}
         self._owned: dict[Kind, dict[Name, set[str]]] = {}
         # Resource version at the end of an object: old news of it, such as the late answer to
@@ -75,7 +95,7 @@ class Index:
         """Take an object as it was seen; says whether that is news."""
         metadata = body["metadata"]
         owner = owner_of(kind, metadata)
-        if owner is None:
+        if owner is None or not self._has_place(kind, metadata):
             return self._drop(kind, name_of(metadata))
         entry = self._entry(kind, name_of(metadata))
         uid, version = metadata["uid"], metadata["resourceVersion"]
@@ -85,7 +105,7 @@ class Index:
             known = entry.version == version and entry.is_believed and not entry.is_unheard
             if known or _before(version, entry.version):
                 return False
-        self._put(kind, name_of(metadata), _Entry(owner, uid, version, packed.packed(body)))
+        self._put(kind, _made(kind, owner, metadata), body)
         return True
 
     def ended(self, kind: Kind, body: Mapping[str, Any]) -> bool:
@@ -133,8 +153,11 @@ class Index:
             uid, version = metadata["uid"], metadata["resourceVersion"]
             if owner is None or _before(version, self._ends.get(uid)):
                 continue
-            if entry is None or entry.uid != uid or _before(entry.version, version):
-                self._put(kind, name, _Entry(owner, uid, version, None))
+            is_news = entry is None or entry.uid != uid or _before(entry.version, version)
+            if is_news and self._has_place(kind, metadata):
+                new = _made(kind, owner, metadata)
+                new.is_awaited = not new.is_stranger
+                self._put(kind, new)
                 owners.add((name[0], owner))
         for name in missing:
             owners.add((name[0], self._entries[kind][name].owner))
@@ -143,8 +166,8 @@ class Index:
 
     def forget(self, kind: Kind) -> None:
         """The kind itself is gone from the API server, and with it all that was of it."""
-        self._entries.pop(kind, None)
-        self._owned.pop(kind, None)
+        for name in list(self._entries.get(kind, {})):
+            self._drop(kind, name)
 
     def doubtful(self) -> int:
         """How many objects are to be read before they are believed."""
@@ -158,16 +181,31 @@ class Index:
         return name in self._entries.get(kind, {})
 
     def body(self, kind: Kind, name: Name) -> Body | None:
-        """The object as last seen; None when it must be read (see `knows`) or is not there."""
+        """The object as last seen; None when it must be read (see `knows`) or is not there.
+
+        Of one that cannot be ours there is its metadata in brief.
+        """
         entry = self._entry(kind, name)
-        if entry is None or entry.packed is None or entry.is_doubted:
+        if entry is None or not entry.is_believed:
+            return None
+        if entry.is_stranger:
+            return self.brief(kind, name)
+        if entry.packed is None:
             return None
         # in a list the API server leaves out what the list is of
-        return {
-            "apiVersion": kind.api_version,
-            "kind": kind.name,
-            **packed.unpack(entry.packed),
-        }
+        return {**_typed(kind), **packed.unpack(entry.packed)}
+
+    def brief(self, kind: Kind, name: Name) -> Body | None:
+        """Its metadata in brief; None when it is doubted, or not there."""
+        entry = self._entry(kind, name)
+        if entry is None or entry.is_doubted:
+            return None
+        return {**_typed(kind), "metadata": dict(entry.metadata)}
+
+    def weight(self, kind: Kind, name: Name) -> int:
+        """About how many bytes its body takes once it is unpacked; 0: that is not known."""
+        entry = self._entry(kind, name)
+        return 0 if entry is None else entry.weight
 
     def owned(self, kind: Kind, owner: Name) -> list[Name]:
         """Names of the objects of a kind that belong to one ModelDeployment."""
@@ -177,11 +215,27 @@ class Index:
     def _entry(self, kind: Kind, name: Name) -> _Entry | None:
         return self._entries.get(kind, {}).get(name)
 
-    def _put(self, kind: Kind, name: Name, entry: _Entry) -> None:
+    def _has_place(self, kind: Kind, metadata: Mapping[str, Any]) -> bool:
+        """Whether an object is known already, or not one stranger too many."""
+        if self.knows(kind, name_of(metadata)) or may_be_ours(kind, metadata):
+            return True
+        return self._strangers[kind, name_of(metadata)[0]] < MOST_STRANGERS
+
+    def _put(self, kind: Kind, entry: _Entry, body: Mapping[str, Any] | None = None) -> None:
+        name = name_of(entry.metadata)
         self._drop(kind, name)
         self._entries.setdefault(kind, {})[name] = entry
         owners = self._owned.setdefault(kind, {})
         owners.setdefault((name[0], entry.owner), set()).add(name[1])
+        if entry.is_stranger:
+            self._strangers[kind, name[0]] += 1
+        elif body is not None:
+            data = packed.packed(body)
+            entry.weight = sizes.weight(packed.text(data))
+            most = MOST_PACKED if len(data) > SMALL else 2 * MOST_PACKED
+            if self._bytes[name[0]] + len(data) <= most:
+                entry.packed = data
+                self._bytes[name[0]] += len(data)
 
     def _drop(self, kind: Kind, name: Name) -> bool:
         entry = self._entries.get(kind, {}).pop(name, None)
@@ -191,7 +245,23 @@ class Index:
         owners[name[0], entry.owner].discard(name[1])
         if not owners[name[0], entry.owner]:
             del owners[name[0], entry.owner]
+        self._strangers[kind, name[0]] -= entry.is_stranger
+        self._bytes[name[0]] -= len(entry.packed or b"")
         return True
+
+
+def _made(kind: Kind, owner: str, metadata: Mapping[str, Any]) -> _Entry:
+    return _Entry(
+        owner=owner,
+        uid=metadata["uid"],
+        version=metadata["resourceVersion"],
+        metadata=in_brief(metadata),
+        is_stranger=not may_be_ours(kind, metadata),
+    )
+
+
+def _typed(kind: Kind) -> Body:
+    return {"apiVersion": kind.api_version, "kind": kind.name}
 
 
 def name_of(metadata: Mapping[str, Any]) -> Name:

@@ -6,6 +6,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bastaix.api import names
+from bastaix.api.sizes import LARGE, Limit
+from bastaix.observe.ownership import controller_ref
 
 
 @dataclass(frozen=True, order=True)
@@ -64,6 +66,21 @@ RAY: Final = frozenset({RAYSERVICE, RAYCLUSTER})
 OPTIONAL: Final = frozenset({NETWORKPOLICY})
 """Without the right to these, as rights of an older chart lack it, all else works."""
 
+_CONTROLLERS: Final = {
+    POD: frozenset({RAYCLUSTER.name, JOB.name}),
+    RAYCLUSTER: frozenset({RAYSERVICE.name}),
+}
+"""By what objects of ours are controlled; where nothing is said, by a ModelDeployment."""
+_LIMITS: Final = {
+    MODELDEPLOYMENT: LARGE,
+    CONTROLLERREVISION: LARGE,
+    RAYSERVICE: LARGE,
+    RAYCLUSTER: Limit(512 * 1024, 30_000),
+}
+"""A RayCluster has a Pod twice, and in each the affinity of the spec."""
+_LIMIT: Final = Limit(256 * 1024, 15_000)
+
+_BY_PLURAL: Final = {kind.plural: kind for kind in WATCHED}
 _BY_NAME: Final = {kind.name: kind for kind in WATCHED}
 
 
@@ -72,6 +89,24 @@ def _segment(text: str) -> str:
     if text in ("", ".", ".."):
         raise ValueError(f"{text!r} cannot be the name of an object")
     return quote(text, safe="")
+
+
+def of_plural(plural: str) -> Kind | None:
+    """The watched kind of this plural."""
+    return _BY_PLURAL.get(plural)
+
+
+def limit(kind: Kind) -> Limit:
+    """How large an object of ours may be."""
+    return _LIMITS.get(kind, _LIMIT)
+
+
+def may_be_ours(kind: Kind, metadata: Mapping[str, Any]) -> bool:
+    """Whether what controls an object is of the kind that controls ours."""
+    if kind == MODELDEPLOYMENT:
+        return True
+    wanted = _CONTROLLERS.get(kind, frozenset({names.KIND}))
+    return controller_ref({"metadata": metadata}).get("kind") in wanted
 
 
 def of(manifest: Mapping[str, Any]) -> Kind:

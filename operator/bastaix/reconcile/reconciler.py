@@ -6,6 +6,7 @@ whole state is looked at, so it does not matter what woke it or how often. What 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,9 +15,10 @@ from typing import Final
 from bastaix.api import names, reasons
 from bastaix.api.errors import Hindrance, Stalled, Waiting
 from bastaix.api.reasons import Finding
+from bastaix.api.sizes import LIMIT, has_lost_status
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed, Refusal, revision_of
-from bastaix.observe.ownership import family, is_controlled_by
+from bastaix.observe.ownership import Family, family, is_controlled_by
 from bastaix.observe.text import shortened
 from bastaix.observe.verification import verified
 from bastaix.reconcile import kinds
@@ -56,6 +58,8 @@ from bastaix.rollout.memory import Memory, fields, is_news, recorded
 from bastaix.rollout.roles import Roles, roles
 from bastaix.rollout.status import refused, status
 from bastaix.rollout.story import Said
+
+logger = logging.getLogger(__name__)
 
 LOOKS: Final = 8
 """In a row, before others get their turn."""
@@ -161,6 +165,9 @@ class Reconciler:
         try:
             md = ModelDeployment.from_body(body)
         except Stalled as stalled:
+            if has_lost_status(body):  # what were written would be less than there is
+                logger.warning("%s/%s: %s", *name, stalled.finding.message)
+                return None
             await self._reports.report(body, refused(body, stalled.finding, self._now()))
             return None
         goal = Goal(is_recorded=self._is_recorded(body))
@@ -347,21 +354,15 @@ class Reconciler:
         if hindrance is not None:
             raise hindrance
         found = from_controller_revision(kept)
+        if found is None:
+            raise Stalled(reasons.SPEC_TOO_LARGE, f"{kind} {name[1]} {LIMIT}")
         demand_identity(found, sha256)
         return found
 
     async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> tuple[Observed, Roles]:
         """Everything that is seen of it now, who plays which part, and what the apps answered."""
         name = md.namespace, md.name
-        labelled = family(
-            md.name,
-            md.uid,
-            rayservices=await self._cluster.owned(kinds.RAYSERVICE, name),
-            rayclusters=await self._cluster.owned(kinds.RAYCLUSTER, name),
-            pods=await self._cluster.owned(kinds.POD, name),
-            jobs=await self._cluster.owned(kinds.JOB, name),
-            controller_revisions=await self._cluster.owned(kinds.CONTROLLERREVISION, name),
-        )
+        labelled = await self._family(md)
         service = await self._service(md)
         squatted = None if service is None else foreign(md, service)
         seen = Observed(
@@ -385,6 +386,25 @@ class Reconciler:
         now = self._now()
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)
+
+    async def _family(self, md: ModelDeployment) -> Family:
+        """What bears its label, told apart; down from its own uid, so of others little is read."""
+        name, owned = (md.namespace, md.name), self._cluster.owned
+        rayservices = await owned(kinds.RAYSERVICE, name, {md.uid})
+        rayclusters = await owned(kinds.RAYCLUSTER, name, _uids(rayservices, md.uid))
+        jobs = await owned(kinds.JOB, name, {md.uid})
+        # the chain first, so that only Pods of what is really ours are read
+        above = family(md.name, md.uid, rayservices=rayservices, rayclusters=rayclusters, jobs=jobs)
+        controllers = {found["metadata"]["uid"] for found in (*above.rayclusters, *above.jobs)}
+        return family(
+            md.name,
+            md.uid,
+            rayservices=rayservices,
+            rayclusters=rayclusters,
+            pods=await owned(kinds.POD, name, controllers),
+            jobs=jobs,
+            controller_revisions=await owned(kinds.CONTROLLERREVISION, name, {md.uid}),
+        )
 
     async def _service(self, md: ModelDeployment, *, live: bool = False) -> Body | None:
         """What has the name of the stable Service: without our label it is not in the index."""
@@ -480,6 +500,12 @@ class Reconciler:
                 raise
             return hindrance
         return None
+
+
+def _uids(objects: Sequence[Object], controller: str) -> frozenset[str]:
+    """Of the objects that are controlled by it."""
+    ours = (found for found in objects if is_controlled_by(found, controller))
+    return frozenset(found["metadata"]["uid"] for found in ours)
 
 
 def _version(found: Object | None) -> str | None:

@@ -140,8 +140,11 @@ def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, An
     }
 
 
-def from_controller_revision(manifest: Mapping[str, Any]) -> Revision:
-    data = manifest["data"]
+def from_controller_revision(manifest: Mapping[str, Any]) -> Revision | None:
+    """None: it has no rendering, or one that is too large to be read."""
+    data = manifest.get("data") or {}
+    if "template" not in data:
+        return None
     return Revision(
         hash=manifest["metadata"]["labels"][names.REVISION_LABEL],
         template=data["template"],

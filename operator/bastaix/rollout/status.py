@@ -286,7 +286,7 @@ def _told(record: Record) -> Record:
 
 def _commit(observed: Observed, revision: str) -> str | None:
     kept = observed.kept(revision)
-    return None if kept is None else kept["data"].get("commit")
+    return None if kept is None else (kept.get("data") or {}).get("commit")
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """A cluster in a dictionary, and everything else that the reconciler talks to."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bastaix.api import names
 from bastaix.api.check import Check
+from bastaix.observe.ownership import controller_ref
 from bastaix.reconcile.cluster import Address, Answer, NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
@@ -55,6 +56,7 @@ class FakeCluster:
     def __post_init__(self) -> None:
         self._index = Index()
         self._strangers: dict[tuple[Kind, Name], Body] = {}
+        self._written: dict[tuple[Kind, Name], Body] = {}
         self._version = 0
         self._applied: dict[Name, Mapping[str, Any]] = {}
 
@@ -66,6 +68,11 @@ class FakeCluster:
         metadata.setdefault("uid", f"uid-of-{metadata['name']}-{self._version}")
         metadata.setdefault("creationTimestamp", self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         metadata["resourceVersion"] = str(self._version)
+        self._written[kind, name_of(metadata)] = {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            **new,
+        }
         if not self._index.told(kind, new):
             self._strangers[kind, name_of(metadata)] = {**new, "kind": kind.name}
 
@@ -81,15 +88,24 @@ class FakeCluster:
     def body(self, kind: Kind, name: Name) -> Body:
         found = self._index.body(kind, name)
         assert found is not None, f"no {kind} {name}"
-        return found
+        # of what cannot be ours the index has no more than metadata
+        return found if "spec" in found else copy.deepcopy(self._written[kind, name])
 
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
         if live and kind in self.behind:
             self.put(kind, self.behind.pop(kind))
         return self._index.body(kind, name) or (self._strangers.get((kind, name)) if live else None)
 
-    async def owned(self, kind: Kind, owner: Name) -> tuple[Body, ...]:
-        return tuple(self.body(kind, name) for name in self._index.owned(kind, owner))
+    async def owned(
+        self, kind: Kind, owner: Name, controllers: Container[str] | None = None
+    ) -> tuple[Body, ...]:
+        return tuple(
+            self.body(kind, name)
+            if controllers is None or controller_ref(brief).get("uid") in controllers
+            else brief
+            for name in self._index.owned(kind, owner)
+            if (brief := self._index.brief(kind, name)) is not None
+        )
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         return self.told.get(body["metadata"]["name"], [])

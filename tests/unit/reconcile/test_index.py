@@ -18,6 +18,7 @@ def rayservice(version: int, uid: str = "u1", **fields: Any) -> dict[str, Any]:
         "uid": uid,
         "resourceVersion": str(version),
         "labels": {"serving.bastaix.dev/name": OWNER[1]},
+        "ownerReferences": [{"kind": "ModelDeployment", "uid": "u0", "controller": True}],
         "managedFields": [{"manager": "somebody"}],
     }
     return {"metadata": metadata, **fields}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bastaix.api import names, sizes
-from bastaix.reconcile import packed
+from bastaix.reconcile import packed, reading
 
 METADATA: dict[str, Any] = {
     "name": "a",
@@ -38,7 +38,7 @@ LONG = '{"a":"' + "x" * (sizes.MOST_BYTES + 1000) + '"}'
 @given(st.dictionaries(st.text(), JSON))
 def test_finds_where_each_member_begins_and_ends(value: dict[str, Any]) -> None:
     text = json.dumps(value)
-    found = {key: json.loads(text[a:z]) for key, a, z in packed.members(text, 0)}
+    found = {key: json.loads(text[a:z]) for key, a, z in reading.members(text, 0)}
     assert found == value
 
 
@@ -54,7 +54,7 @@ def test_an_object_comes_back_as_it_was(spec: dict[str, Any]) -> None:
 def test_of_what_is_too_large_there_is_its_name_and_its_status(spec: str) -> None:
     metadata = {**METADATA, "managedFields": [{"fieldsV1": {"x" * 9: {}}}]}
     text = text_of(spec, metadata, status={"url": "u"}).encode()
-    for found in (packed.brief(text), packed.read_answer(text)):
+    for found in (packed.brief(text), reading.read_answer(text)):
         assert sizes.is_stub(found)
         assert (found["metadata"], found["status"]) == (METADATA, {"url": "u"})
 
@@ -69,12 +69,12 @@ def test_of_what_has_been_cut_off_there_is_what_comes_before() -> None:
     cut = text_of(LONG)[:-1]
     assert packed.brief(cut.encode())["metadata"] == METADATA
     with pytest.raises(ValueError, match="cut off"):
-        packed.stub(cut[:60])
+        reading.reduced(cut[:60], sizes.LARGE)
 
 
 def test_a_list_is_read_with_stubs_where_its_items_are_too_large() -> None:
     items = f"[{text_of('{}')},{text_of(MANY)}]"
-    page = packed.read_answer(f'{{"items":{items},"metadata":{{"continue":"c"}}}}'.encode())
+    page = reading.read_answer(f'{{"items":{items},"metadata":{{"continue":"c"}}}}'.encode())
     assert page["metadata"] == {"continue": "c"}
     assert [sizes.is_stub(each) for each in page["items"]] == [False, True]
 
@@ -85,3 +85,19 @@ def test_what_nobody_reads_is_not_kept() -> None:
     kept = packed.unpack(packed.packed(body))["metadata"]
     del annotations["other"]
     assert kept == {**METADATA, "annotations": annotations}
+
+
+def test_a_text_that_has_been_cut_off_anywhere_is_said_to_be() -> None:
+    text = text_of('{"a":[1,{"b":"c"}],"d":null}', status={"url": "u"})
+    for at in range(len(text)):
+        with pytest.raises(json.JSONDecodeError):
+            list(reading.members(text[:at], 0))
+
+
+def test_a_status_that_is_not_known_is_not_an_empty_one() -> None:
+    vast = {"history": [{}] * 60_000}
+    for text in (text_of(MANY, status=vast), text_of(MANY, status={"url": "u"})[:-3]):
+        found = packed.brief(text.encode())
+        assert sizes.has_lost_status(found)
+        assert sizes.has_lost_status(packed.unpack(packed.packed(found)))
+    assert not sizes.has_lost_status(packed.brief(text_of(MANY).encode()))

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from bastaix.api import sizes
-from bastaix.reconcile.kinds import CONTROLLERREVISION, RAYCLUSTER, RAYSERVICE
+from bastaix.reconcile.kinds import (
+    CONTROLLERREVISION,
+    MODELDEPLOYMENT,
+    RAYCLUSTER,
+    RAYSERVICE,
+    Kind,
+)
 from tests.unit.reconcile.stage import NAME, Stage, answering
 
 LARGE = {"prompt": "x" * 100_000}
@@ -78,3 +84,37 @@ def test_the_warning_goes_with_its_cause(serving: Stage) -> None:
     assert not [each for each in serving.status["conditions"] if each["type"] == "Warning"]
     kept = asyncio.run(serving.cluster.owned(CONTROLLERREVISION, NAME))
     assert len(kept) == 2
+
+
+def stubbed(stage: Stage, kind: Kind, **fields: Any) -> None:
+    """Of an object that somebody has made too large there is what is small."""
+    (found,) = stage.listed(kind)
+    small = {"metadata": found["metadata"], sizes.PACKED: "", "spec": {}, **fields}
+    stage.cluster.put(kind, small)
+
+
+def test_a_status_that_is_too_large_to_be_read_is_not_replaced_by_less() -> None:
+    stage = answering()
+    stage.writes()
+    stubbed(stage, MODELDEPLOYMENT, status=None)
+    assert stage.run() is None
+    assert stage.writes() == []
+
+
+def test_a_rayservice_of_ours_that_is_too_large_is_not_applied_again_and_again() -> None:
+    stage = answering()
+    stage.run()
+    stage.writes()
+    stubbed(stage, RAYSERVICE, status=stage.rayservice["status"])
+    stage.run()
+    assert "apply RayService" not in stage.writes()
+    assert stage.condition("Serving")["status"] == "True"
+
+
+def test_a_rendering_that_is_too_large_to_be_read_is_said_and_what_serves_goes_on() -> None:
+    stage = answering()
+    stubbed(stage, CONTROLLERREVISION, data={"commit": "a" * 40})
+    stage.run()
+    assert stage.ready["reason"] == "SpecTooLarge"
+    assert stage.condition("Serving")["status"] == "True"
+    assert not [write for write in stage.writes() if write.startswith("delete")]
