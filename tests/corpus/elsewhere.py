@@ -31,6 +31,7 @@ NOT_HERE: Final = {
     "KubeRayUnsupported": "needs another KubeRay; tests/api/test_crd_kuberay.py",
     "RayServiceRefused": "nothing that a spec may say is refused; from KubeRay's validation.go",
     "SpecTooLarge": "known before anything runs; tests/unit/reconcile/test_too_large.py",
+    "CRDOutdated": "needs an older CRD; tests/api/test_older_crd.py",
     "RevisionCollision": "two specs of one hash are not to be had; tests/unit/reconcile",
     "InvalidSpec": "known before anything runs; tests/api/test_validation.py",
     "NotConverging": "another writer of our objects; tests/unit/reconcile/test_converging.py",

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bastaix.api import names
 from tests.fakes.server import FakeServer
 
 Behaviour = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
@@ -91,3 +92,19 @@ async def stream(
     if done:
         await response.write(b"data: [DONE]\n\n")
     return response
+
+
+def job_and_pod(container: str, code: int, message: str | None) -> tuple[dict[str, Any], ...]:
+    """The Job of an evaluation that is over, and its Pod, as the API server would give them."""
+    over = {"type": "Failed" if code else "Complete", "status": "True"}
+    terminated = {"exitCode": code, **({} if message is None else {"message": message})}
+    container_status = {"name": container, "state": {"terminated": terminated}}
+    job = {
+        "metadata": {"uid": "u"},
+        "status": {"conditions": [over], **({} if code else {"succeeded": 1})},
+    }
+    metadata = {
+        "labels": {names.JOB_UID_LABEL: "u"},
+        "ownerReferences": [{"uid": "u", "controller": True}],
+    }
+    return job, {"metadata": metadata, "status": {"containerStatuses": [container_status]}}

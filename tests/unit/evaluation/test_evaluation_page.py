@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -50,12 +49,9 @@ async def test_the_evaluator_ends_as_the_operator_reads_it(
         )
     assert running.returncode == code
     result = tmp_path / "result"
-    terminated: dict[str, Any] = {"exitCode": code}
-    if result.exists():
-        terminated["message"] = result.read_text()
-    status = {"containerStatuses": [{"name": "evaluator", "state": {"terminated": terminated}}]}
-    pod = {"metadata": {"ownerReferences": [{"uid": "u", "controller": True}]}, "status": status}
-    found = evaluate.read({"metadata": {"uid": "u"}}, [pod])
+    message = result.read_text() if result.exists() else None
+    job, pod = serving.job_and_pod("evaluator", code, message)
+    found = evaluate.read(job, [pod])
     assert found is not None
     assert found.outcome == {0: "Passed", 1: "Failed", 2: "Error"}[code]
     assert json.loads(blocks("json")[1].replace("sha256:…", f"sha256:{'0' * 64}"))

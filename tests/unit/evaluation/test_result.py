@@ -12,6 +12,7 @@ from bastaix.evaluation.result import encoded, result
 from bastaix.evaluation.verdict import Verdict, said
 from bastaix.rollout import evaluate
 from tests.unit.evaluation import cases
+from tests.unit.evaluation.serving import job_and_pod
 
 DIGEST = f"sha256:{'5' * 64}"
 
@@ -58,10 +59,8 @@ def test_it_is_small_and_the_operator_reads_it(
     failed = json.loads(data)["failed"]
     assert failed == ids[: len(failed)]
     assert len(failed) <= MAX_FAILED
-    terminated = {"exitCode": EXIT_CODES[outcome], "message": data.decode()}
-    status = {"containerStatuses": [{"name": "bastaix-eval", "state": {"terminated": terminated}}]}
-    pod = {"metadata": {"ownerReferences": [{"uid": "u", "controller": True}]}, "status": status}
-    read = evaluate.read({"metadata": {"uid": "u"}}, [pod])
+    job, pod = job_and_pod("bastaix-eval", EXIT_CODES[outcome], data.decode())
+    read = evaluate.read(job, [pod])
     assert read is not None
     assert (read.outcome, read.cases, read.dataset) == (outcome, len(ids), DIGEST)
     assert read.failed == tuple(failed)
