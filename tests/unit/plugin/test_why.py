@@ -236,8 +236,8 @@ def test_what_the_cluster_says_does_not_steer_the_terminal() -> None:
     unread = {JOB: Unread("failed", "refused\x1b[2J\nby a webhook")}
     text = told(around(REFUSED, clustered, unread=unread))
     assert "\x1b" not in text
-    assert "Jobs: refused[2J by a webhook" in text
-    assert line(text, "─ RayCluster").endswith("  ready[2J and")
+    assert "Jobs: refused\\u001b[2J by a webhook" in text
+    assert line(text, "─ RayCluster").endswith("  ready\\u001b[2J and")
 
 
 def test_suspended_nothing_is_missed_and_nothing_is_wrong() -> None:
