@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from random import Random
 from typing import Any, cast
 
+from bastaix.api.sizes import LARGE, Limit
 from bastaix.kube.clock import ServerClock
 from bastaix.kube.cluster import APPLY, JSON_PATCH, MOST_BYTES, YAML, Client, KubeCluster
 from bastaix.reconcile import kinds
@@ -79,6 +80,7 @@ class Server:
         content_type: str = "",
         accept: str = "",
         most: int = MOST_BYTES,
+        limit: Limit = LARGE,
     ) -> Any:
         async def do() -> Any:
             return await self._answer(method, path, body, query or {}, content_type)
