@@ -52,7 +52,9 @@ class Answers:
             answer = Answer("unreachable", message)
         else:
             answer = await self._probe.ask(question.check, _address(md, observed, ask))
+        given_to = question.digest
         if answer.outcome == "wrong" and not question.is_known:
+            given_to = question.any_answer
             answer = Answer("right", f"{answer.message}; by which check it passed is not known")
         name = md.namespace, md.name
         if before is None or _is_void(before, ask, roles):
@@ -66,7 +68,7 @@ class Answers:
             reason=reasons.AWAITING_ANSWER if is_new else _REASONS[answer.outcome],
             message=answer.message,
             at=self._now(),
-            asked=question.digest,
+            asked=given_to,
             failures=failures,
             wrong=wrong + (answer.outcome == "wrong"),
         )
@@ -137,7 +139,7 @@ def _counts(
 ) -> bool:
     if revision is None or last.revision != revision or not observed.has_replicas(revision):
         return False
-    return last.asked == question_for(md, observed, roles, revision).digest
+    return question_for(md, observed, roles, revision).covers(last.asked)
 
 
 def _address(md: ModelDeployment, observed: Observed, ask: Ask) -> Address:

@@ -32,8 +32,17 @@ class Question:
 
     @property
     def digest(self) -> str:
-        given = asdict(self.check) if self.is_known else {**asdict(self.check), "is_known": False}
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+        text = json.dumps(asdict(self.check), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def any_answer(self) -> str:
+        """Instead of the digest, of an answer that was taken because no other one is known."""
+        return f"{self.digest}-any"
+
+    def covers(self, asked: str) -> bool:
+        """Whether an answer that was given to this one still counts."""
+        return asked == self.digest or (not self.is_known and asked == self.any_answer)
 
 
 def question_for(md: ModelDeployment, observed: Observed, roles: Roles, hash: str) -> Question:

@@ -65,6 +65,13 @@ def test_where_no_model_is_known_the_list_of_them_is_asked_for(loading: dict[str
     assert (found.check.method, found.check.path) == ("GET", "/v1/models")
 
 
+def test_what_was_taken_for_want_of_a_check_does_not_count_once_it_is_known() -> None:
+    unknown, known = Question(ANSWERED, is_known=False), Question(ANSWERED)
+    assert unknown.covers(unknown.any_answer)
+    assert not known.covers(unknown.any_answer)
+    assert known.covers(unknown.digest), "it was the right one all the same"
+
+
 def test_one_that_is_too_large_is_not_remembered_and_a_default_one_never_is() -> None:
     large = Check(method="POST", path="/", body={"text": "x" * LARGEST_CHECK})
     assert remembering(Record(), Question(large)).check is None
