@@ -83,7 +83,8 @@ lint: venv ## ruff, mypy --strict, import-linter, helm lint
 	@$$($(PYTHON) -m cluster program helm) lint --quiet --strict charts/bastaix
 
 test-unit: venv ## Pure tests and goldens
-	@$(PYTHON) -m pytest --numprocesses=auto tests/unit tests/golden tests/observability
+	@$(PYTHON) -m pytest --numprocesses=auto tests/unit tests/golden tests/observability \
+		-m "not long"
 
 test-api: venv ## A real etcd and API server, a real kstatus
 	@$(PYTHON) -m pytest tests/api tests/security tests/kstatus -m "not long"
@@ -108,6 +109,7 @@ test-upgrade: venv ## An older version's running models under `helm upgrade` and
 	@$(PYTHON) -m pytest tests/upgrade
 
 test-long: test-serve test-upgrade ## What is too slow for `make test`
+	@$(PYTHON) -m pytest --numprocesses=auto tests/unit -m long
 	@$(PYTHON) -m pytest tests/api tests/security tests/release tests/e2e -m long || [ $$? = 5 ]
 
 format: venv ## Let ruff format the code
