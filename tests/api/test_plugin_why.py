@@ -50,6 +50,18 @@ def test_why_an_app_was_refused_is_told_down_to_its_pods(
     assert len(tree(result)) == 5
     assert "Not read" not in result.stdout
 
+    kept = world.get(kinds.POD, namespace, f"{name}-worker") or {}
+    labels = {**kept["metadata"]["labels"], "app": "unrelated"}
+    pod = {
+        "metadata": {"name": "unrelated", "namespace": namespace, "labels": labels},
+        "spec": kept["spec"],
+    }
+    world.request("POST", kinds.POD.path(namespace), pod)
+    beside = why(world.kubeconfig, namespace).stdout
+    assert tree(why(world.kubeconfig, namespace)) == tree(result)
+    assert beside.splitlines()[0] == lines[0]
+    assert beside[beside.index("Ignored: ") :].splitlines()[1] == "  Pod unrelated"
+
     shown = why(person(world, namespace, "view", tmp_path), namespace)
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.splitlines()[0] == lines[0]

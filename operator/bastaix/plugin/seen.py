@@ -11,6 +11,7 @@ from typing import Any
 from bastaix.api import conditions
 from bastaix.api import rollout as rollouts
 from bastaix.api.rollout import Request
+from bastaix.observe.ownership import family, is_controlled_by
 from bastaix.render.revision import Revision, from_controller_revision
 from bastaix.rollout import memory, mirror, wish
 from bastaix.rollout.record import Record
@@ -117,13 +118,17 @@ class Seen:
 
 
 def gathered(body: Object, controller_revisions: Sequence[Object], service: Object | None) -> Seen:
-    """Of one ModelDeployment: another of the same name may have been there before it."""
-    uid = str(body["metadata"]["uid"])
-    service = service if service and _is_of(uid, service) else None
+    """Of one ModelDeployment: another of the same name may have been there before it.
+
+    Of the ControllerRevisions and the Service with its name, what is not its own does not count.
+    """
+    name, uid = str(body["metadata"]["name"]), str(body["metadata"]["uid"])
+    service = service if service and is_controlled_by(service, uid) else None
+    own = family(name, uid, controller_revisions=controller_revisions).controller_revisions
     known = memory.recorded(body)
     # of an operator that knows no status.rollout, what it has written on its Service
     told, intent = mirror.read(service) if known is None else (known.records, known.wish)
-    kept = _kept(controller_revisions, told, uid)
+    kept = _kept(own, told)
     records = {each.hash: each.record for each in kept}
     request = rollouts.request(body["metadata"])
     active = ((body.get("status") or {}).get("active") or {}).get("revision")
@@ -133,10 +138,10 @@ def gathered(body: Object, controller_revisions: Sequence[Object], service: Obje
 
 
 def _kept(
-    controller_revisions: Sequence[Object], records: Mapping[str, Record], uid: str
+    controller_revisions: Sequence[Object], records: Mapping[str, Record]
 ) -> tuple[Kept, ...]:
-    own = ((from_controller_revision(e), e) for e in controller_revisions if _is_of(uid, e))
-    ours = ((revision, each) for revision, each in own if revision is not None)
+    read = ((from_controller_revision(each), each) for each in controller_revisions)
+    ours = ((revision, each) for revision, each in read if revision is not None)
     found = (
         Kept(
             number=int(each["revision"]),
@@ -193,8 +198,3 @@ def age(since: object, now: datetime) -> str:
         if seconds >= above:
             return f"{seconds // size}{unit}"
     return f"{max(seconds, 0)}s"
-
-
-def _is_of(uid: str, body: Object) -> bool:
-    owners = body["metadata"].get("ownerReferences") or ()
-    return any(owner["uid"] == uid for owner in owners)

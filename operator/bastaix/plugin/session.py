@@ -13,7 +13,7 @@ import aiohttp
 
 from bastaix.api import names
 from bastaix.kube.cluster import Client, NoCluster
-from bastaix.plugin.around import EVENT, LABELLED, Around, Unread, concerning
+from bastaix.plugin.around import EVENT, LABELLED, Around, Unread, belonging, concerning
 from bastaix.plugin.asking import Asking
 from bastaix.plugin.seen import Object, Seen, gathered, newest_first
 from bastaix.reconcile.cluster import Refused
@@ -85,8 +85,8 @@ class Session:
         found = await self.listed(EVENT, {})
         if isinstance(found, Unread):
             unread[EVENT] = found
-            return Around(replace(seen, events=None), objects, service, unread)
-        around = Around(seen, objects, service, unread)
+            return belonging(replace(seen, events=None), objects, service, unread)
+        around = belonging(seen, objects, service, unread)
         events = newest_first(concerning(around, found))
         return replace(around, seen=replace(seen, events=events))
 

@@ -23,6 +23,7 @@ from bastaix.plugin.seen import Object, age, happened
 from bastaix.plugin.tree import drawn
 
 EVENTS: Final = 6
+STRANGERS: Final = 5
 INDENT: Final = "    "
 
 
@@ -47,6 +48,7 @@ def why(around: Around, now: datetime, width: int = WIDTH) -> list[str]:
         _besides(around, decided, width),
         _warnings(around, now),
         _unread(around),
+        _ignored(around),
         _todo(around, decided, width),
     )
     lines: list[str] = []
@@ -156,6 +158,20 @@ def _unread(around: Around) -> list[str]:
         if each.why != "absent"
     ]
     return ["Not read, so what is wrong there is not seen", *lines] if lines else []
+
+
+def _ignored(around: Around) -> list[str]:
+    """Anybody who may write here can give an object any label."""
+    called = [f"  {kind} {one_line(name)}" for kind, name in around.strangers]
+    if not called:
+        return []
+    more = len(called) - STRANGERS
+    rest = [f"  and {more} more"] if more > 0 else []
+    return [
+        "Ignored: named or labelled as its own, and not controlled by it",
+        *called[:STRANGERS],
+        *rest,
+    ]
 
 
 def _todo(around: Around, decided: _Decided, width: int) -> list[str]:

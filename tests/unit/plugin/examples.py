@@ -52,7 +52,7 @@ def revision(hash: str, number: int, commit: str, image: str = "ray:1") -> dict[
                 "serving.bastaix.dev/name": "smollm2",
                 "serving.bastaix.dev/revision": hash,
             },
-            "ownerReferences": [{"uid": UID}],
+            "ownerReferences": [{"uid": UID, "controller": True}],
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },
         "revision": number,
@@ -65,7 +65,7 @@ def service(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "metadata": {
             "name": "smollm2",
             "annotations": {"serving.bastaix.dev/records": json.dumps(records)},
-            "ownerReferences": [{"uid": UID}],
+            "ownerReferences": [{"uid": UID, "controller": True}],
         }
     }
 

@@ -6,7 +6,7 @@ from bastaix.plugin.around import Around, Unread
 from bastaix.plugin.seen import Seen
 from bastaix.reconcile.kinds import CONTROLLERREVISION, JOB, POD, RAYCLUSTER, RAYSERVICE, Kind
 from tests.unit.observe.scenes import app, container, pod, raycluster, ready
-from tests.unit.plugin.examples import BAD, GOOD, REVISIONS, trial
+from tests.unit.plugin.examples import BAD, GOOD, REVISIONS, UID, trial
 
 TRACEBACK = """\x1b[36mray::deploy_serve_application()\x1b[39m
   File "/bastaix/source/app.py", line 3, in <module>
@@ -23,7 +23,22 @@ def of(hash: str, rayservice: dict[str, Any], *pods: dict[str, Any]) -> dict[Kin
         "name": f"smollm2-{hash}",
         "labels": {**rayservice["metadata"]["labels"], "serving.bastaix.dev/revision": hash},
     }
-    return {RAYSERVICE: [rayservice], RAYCLUSTER: [raycluster(hash)], POD: list(pods)}
+    cluster = raycluster(hash)
+    own(rayservice, {"kind": "ModelDeployment", "name": "smollm2", "uid": UID})
+    own(cluster, reference("RayService", rayservice))
+    for each in pods:
+        own(each, reference("RayCluster", cluster))
+    return {RAYSERVICE: [rayservice], RAYCLUSTER: [cluster], POD: list(pods)}
+
+
+def own(body: dict[str, Any], owner: dict[str, Any]) -> None:
+    """Have it controlled by this one."""
+    body["metadata"]["uid"] = f"uid-of-{body['metadata']['name']}"
+    body["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+
+
+def reference(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "name": body["metadata"]["name"], "uid": body["metadata"]["uid"]}
 
 
 def running(hash: str) -> dict[Kind, list[Any]]:

@@ -39,7 +39,7 @@ def test_history_names_the_candidate() -> None:
 
 
 def test_what_is_of_an_object_that_had_the_name_before_is_not_shown() -> None:
-    theirs = [{"uid": "another uid"}]
+    theirs = [{"uid": "another uid", "controller": True}]
     records = service({GOOD: FAILED})
     records["metadata"]["ownerReferences"] = theirs
     ours = body(conditions=READY)
