@@ -27,6 +27,11 @@ ECHO = steps.ROOT / "tests/e2e/echo.yaml"
 CRASHING = {"app": {"args": {"echo": {"crash": "constructor", "crash_message": "torn"}}}}
 ROLLOUT = {**QUICK, "progressDeadlineSeconds": 1800}
 """A start may take long on a busy machine, and what is slow is not broken."""
+SMALL = {
+    "runtime": {"head": {"resources": {"cpu": "50m", "memory": "2Gi"}}},
+    "resources": {"cpu": "100m", "memory": "1Gi"},
+}
+"""Six clusters fit on two cores and 24 GiB: four that serve and two candidates."""
 NAMES = ("serving", "held", "failed", "paused")
 
 
@@ -89,7 +94,7 @@ def fleet(before: Older, images: dict[str, str], progress: Progress) -> Iterator
             manifest = steps.filled(
                 ECHO, NAME=name, NAMESPACE=namespace, COMMIT=commit, IMAGE=images["ray"]
             )
-            applied(manifest, {"rollout": ROLLOUT})
+            applied(manifest, {**SMALL, "rollout": ROLLOUT})
             model.wait_ready(900)
         break_them(found.models)
         yield found
