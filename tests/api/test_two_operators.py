@@ -4,14 +4,13 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bastaix.kube.lease import LEASE
 from bastaix.reconcile import kinds
 from tests.api.operator_process import OperatorProcess, until
+from tests.api.pair import MOST_SECONDS, NAMES, Pair, lease_settings, pair_of
 from tests.api.world import (
     SETTINGS,
     FakeApp,
@@ -25,47 +24,19 @@ from tests.api.world import (
 )
 
 PLACE = ("bastaix-system", "bastaix")
-MOST_SECONDS = 20
-"""Of a fail-over."""
-
-
-@dataclass
-class Pair:
-    world: World
-    operators: tuple[OperatorProcess, OperatorProcess]
-
-    @property
-    def leaders(self) -> list[OperatorProcess]:
-        return [one for one in self.operators if one.alive and one.metric("bastaix_leader") == 1]
-
-    def leader(self) -> OperatorProcess:
-        until(lambda: len(self.leaders) == 1, "one leads")
-        return self.leaders[0]
-
-    def other(self, one: OperatorProcess) -> OperatorProcess:
-        return next(operator for operator in self.operators if operator is not one)
-
-    @property
-    def renewal(self) -> str:
-        found = self.world.get(LEASE, *PLACE)
-        assert found is not None
-        return str(found["spec"]["renewTime"])
 
 
 @pytest.fixture
-def pair(world: World, app: FakeApp, tmp_path: Path) -> Iterator[Pair]:
+def pair(world: World, app: FakeApp, tmp_path: Path) -> Iterator[Pair[OperatorProcess]]:
     world.namespace(PLACE[0])
     operators = []
-    for name in ("one", "two"):
-        settings = {**SETTINGS, "BASTAIX_LEASE": "/".join(PLACE), "BASTAIX_LEASE_HOLDER": name}
+    for name in NAMES:
+        settings = {**SETTINGS, **lease_settings(PLACE, name)}
         option = f"--probe-url={app.url}"
         log = tmp_path / name
         operators.append(OperatorProcess(world.kubeconfig, log, option, settings=settings))
-    first, second = operators
-    with first, second:
-        for operator in operators:
-            until(lambda operator=operator: operator.page("/readyz")[0] == 200, "it is ready")  # type: ignore[misc]
-        yield Pair(world, (first, second))
+    with pair_of(world, PLACE, operators) as running:
+        yield running
 
 
 def started(world: World, namespace: str) -> str:
@@ -84,7 +55,7 @@ def bring_up(world: World, namespace: str, number: int) -> None:
 
 
 def test_one_works_and_when_it_is_killed_the_other_does_in_less_than_twenty_seconds(
-    pair: Pair, namespace: str
+    pair: Pair[OperatorProcess], namespace: str
 ) -> None:
     leader = pair.leader()
     standby = pair.other(leader)
@@ -105,7 +76,7 @@ def test_one_works_and_when_it_is_killed_the_other_does_in_less_than_twenty_seco
     until(lambda: selected(pair.world, namespace) != first, "the traffic is turned")
 
 
-def test_who_ends_in_order_hands_over_at_once(pair: Pair) -> None:
+def test_who_ends_in_order_hands_over_at_once(pair: Pair[OperatorProcess]) -> None:
     leader = pair.leader()
     standby = pair.other(leader)
     began = time.monotonic()
@@ -118,7 +89,7 @@ def test_who_ends_in_order_hands_over_at_once(pair: Pair) -> None:
 
 @pytest.mark.long
 def test_an_operator_that_was_stopped_past_its_lease_turns_no_traffic_back(
-    pair: Pair, namespace: str
+    pair: Pair[OperatorProcess], namespace: str
 ) -> None:
     stale = pair.leader()
     other = pair.other(stale)
