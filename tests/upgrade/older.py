@@ -3,6 +3,7 @@
 import io
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +28,19 @@ class Older:
 
 def older(commit: str, folder: Path, progress: Progress) -> Older:
     """A version as it was at a commit; its image is built where it is missing."""
-    done = subprocess.run(
-        ["git", "-C", str(steps.ROOT), "archive", "--format=tar", commit, *PARTS],
-        capture_output=True,
-    )
+    extract(commit, folder, PARTS)
+    image = images.operator(f"operator-{commit}", folder)
+    return Older(folder, images.ensure_images(image, progress=progress)[image.name])
+
+
+def extract(commit: str, folder: Path, parts: Sequence[str]) -> None:
+    """Lay these files and folders, as they were at a commit, into a folder."""
+    git = ("git", "-C", str(steps.ROOT))
+    done = subprocess.run([*git, "archive", "--format=tar", commit, *parts], capture_output=True)
     if done.returncode:
         raise RuntimeError(
-            f"commit {commit} is not in this checkout, which must be a whole clone:"
-            f" {done.stderr.decode().strip()}"
+            f"commit {commit} is not in this checkout, which must be a whole clone"
+            f" (of a shallow one: git fetch --unshallow): {done.stderr.decode().strip()}"
         )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    image = images.operator(f"operator-{commit}", folder)
-    return Older(folder, images.ensure_images(image, progress=progress)[image.name])
