@@ -3,7 +3,7 @@
 The API tier has none of them; these are the real ones, each with its own service account.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cluster import daemons, programs
@@ -17,13 +17,18 @@ NAMES = (
 )
 
 
+JOBS = ("job-controller",)
+
+
 @contextmanager
-def kubernetes_controllers(control_plane: ControlPlane) -> Iterator[None]:
+def kubernetes_controllers(
+    control_plane: ControlPlane, names: Sequence[str] = NAMES
+) -> Iterator[None]:
     """They run until the end of the block."""
     command = (
         str(programs.path("kube-controller-manager")),
         f"--kubeconfig={control_plane.kubeconfig}",
-        f"--controllers={','.join(NAMES)}",
+        f"--controllers={','.join(names)}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
         "--secure-port=0",
