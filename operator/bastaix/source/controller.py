@@ -123,6 +123,11 @@ class Controller:
             await self._collect(md, None)
             return None
         anchor = anchors.anchors(md).get(content)
+        if md.objection is not None and not (anchor or await self._artifacts.is_named(md, content)):
+            # the operator makes no revision of it, so nobody needs its code
+            self._retries.forget(name)
+            await self._report(md, verdicts.failed(md, md.objection, self._now()))
+            return None
         if anchor is not None and verdicts.is_verified(md, key):
             uid = await self._uid(md, anchor)
             if uid is not None:

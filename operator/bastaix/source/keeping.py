@@ -78,6 +78,10 @@ class Artifacts:
         held = None if secret is None else genuine(md, anchor.digest, secret)
         return None if held is None else held.uid
 
+    async def is_named(self, md: ModelDeployment, content: str) -> bool:
+        """Whether a revision was made of what this content gave."""
+        return bool(await self._named_by_revisions(md, content))
+
     async def take(self, md: ModelDeployment, content: str) -> Held | None:
         """The artifact that this content gave before, as the status or else a revision says.
 

@@ -3,12 +3,16 @@
 import asyncio
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bastaix.api import names, reasons
+from bastaix.api.errors import Stalled
+from bastaix.api.sizes import MOST_FREE_BYTES, PACKED
 from bastaix.api.sources import content_key, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.observe.verification import verified
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Name
 from bastaix.source.failure import SourceFailure
@@ -113,9 +117,78 @@ async def test_turning_to_code_in_the_image_takes_the_source_out_of_the_status(
     assert "source" not in story.cluster.status
 
 
-async def test_a_spec_that_cannot_be_read_is_left_to_the_operator(tmp_path: Path) -> None:
-    story = Story(tmp_path, with_field(body(), "spec.source", {}))
+LARGE = {"prompt": "x" * MOST_FREE_BYTES}
+REFUSED = {
+    "too large": ("spec.app.args", LARGE, "SpecTooLarge"),
+    "a name": ("spec.runtime.priorityClassName", "../../x", "InvalidSpec"),
+}
+
+
+@pytest.mark.parametrize(("field", "value", "reason"), REFUSED.values(), ids=REFUSED)
+async def test_for_a_spec_that_no_revision_is_made_of_nothing_is_fetched(
+    tmp_path: Path, field: str, value: Any, reason: str
+) -> None:
+    story = Story(tmp_path, with_field(WITH_SECRET, field, value))
     assert await story.look() is None
+    assert story.verdict == ("False", reason)
+    assert (story.code.fetches, story.verdicts.reasons, story.secrets.writes) == (0, [], [])
+    assert story.secrets.asked == ["revisions"]
+    # the operator says the same, whether it has heard of this or not
+    md = ModelDeployment.from_body(story.cluster.body)
+    assert md.objection is not None
+    with pytest.raises(Stalled) as said:
+        verified(md)
+    assert said.value.finding == md.objection
+    assert story.condition["message"] == reasons.explained(md.objection)
+    writes = len(story.cluster.writes)
+    assert await story.look() is None
+    assert len(story.cluster.writes) == writes
+
+
+@pytest.mark.parametrize("lost", ["nothing", "artifact", "status"])
+async def test_what_serves_with_such_a_spec_keeps_its_code(story: Story, lost: str) -> None:
+    await story.look()
+    content = content_key(ModelDeployment.from_body(story.cluster.body).spec.source)
+    owner = {"kind": names.KIND, "name": NAME[1], "uid": "uid-1", "controller": True}
+    data = {"content": content, "digest": digest_of(CODE)}
+    story.secrets.kept = [{"metadata": {"ownerReferences": [owner]}, "data": data}]
+    story.change("app.args", LARGE)
+    if lost == "artifact":
+        story.secrets.manifests.clear()
+    elif lost == "status":
+        story.cluster.put({**story.cluster.body, "status": {}})
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+    assert story.artifact() is not None
+    assert story.code.fetches == (2 if lost == "artifact" else 1)
+
+
+async def test_a_new_commit_of_such_a_spec_is_not_fetched_until_it_is_mended(story: Story) -> None:
+    await story.look()
+    story.change("app.args", LARGE)
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    assert (story.verdict, story.code.fetches) == (("False", "SpecTooLarge"), 1)
+    assert story.cluster.status["source"]["digest"] == digest_of(CODE)
+    story.change("app.args", {})
+    await story.look()
+    assert (story.verdict, story.code.fetches) == (("True", "Verified"), 2)
+
+
+UNREADABLE = {
+    "a path in a name": with_field(WITH_SECRET, "spec.source.git.secretRef.name", "../../b/x"),
+    "no source": with_field(body(), "spec.source", {}),
+    "too large to be read": {**body(), PACKED: ""},
+}
+
+
+@pytest.mark.parametrize("given", UNREADABLE.values(), ids=UNREADABLE)
+async def test_for_what_cannot_be_read_nothing_is_done_and_the_operator_says_why(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    story = Story(tmp_path, given)
+    assert await story.look() is None
+    assert (story.code.fetches, story.secrets.asked, story.secrets.reads) == (0, [], [])
     assert story.cluster.writes == []
 
 
