@@ -3,6 +3,10 @@
 It holds no token and no credential, and takes neither the runtime's service account nor its
 environment: of the candidate it needs nothing but a URL. Its labels do not name a revision as
 Ray's Pods do, so no Service selects it.
+
+Who may replace the artifact's Secret must not choose the data set. `bastaix eval` compares the
+archive with its sha256 itself; for another image an init container does so, as for Ray
+(`render.code`), in the operator's image: what is in the user's is not known.
 """
 
 import hashlib
@@ -127,7 +131,13 @@ def _pod(
     baseline: Baseline | None,
     image: OwnImage | None,
 ) -> dict[str, Any]:
-    volume, mount = _dataset_volume(md, gate, revision)
+    is_compared = gate.evaluator is not None and gate.path is not None
+    runs_theirs_alone = gate.evaluator is not None and not is_compared
+    volumes, mounts = (
+        (code.volumes(md.name, revision.digest), code.mounts(revision.digest))
+        if is_compared
+        else _dataset_volumes(md, gate, revision)
+    )
     container = (
         _ours(md, gate, revision, baseline, None if image is None else image.reference)
         if gate.evaluator is None
@@ -135,8 +145,9 @@ def _pod(
     )
     runtime = md.spec.runtime
     given = {
-        "imagePullSecrets": _pull_secrets(runtime, None if gate.evaluator else image),
+        "imagePullSecrets": _pull_secrets(runtime, None if runs_theirs_alone else image),
         "tolerations": list(runtime.tolerations),
+        "initContainers": _comparison(gate, revision, image) if is_compared else [],
     }
     return {
         **{key: value for key, value in given.items() if value},
@@ -154,11 +165,22 @@ def _pod(
                 },
                 "terminationMessagePath": RESULT,
                 "terminationMessagePolicy": "File",
-                "volumeMounts": [mount],
+                "volumeMounts": mounts,
             }
         ],
-        "volumes": [volume],
+        "volumes": volumes,
     }
+
+
+def _comparison(gate: Gate, revision: Revision, image: OwnImage | None) -> list[dict[str, Any]]:
+    """Nobody may have said what the operator's image is: then the evaluator's must do."""
+    assert gate.evaluator is not None
+    return code.init_containers(
+        revision.digest,
+        image=gate.evaluator.image if image is None else image.reference,
+        pull_policy=pods.DEFAULT_PULL_POLICY,
+        security=pods.CONTAINER_SECURITY,
+    )
 
 
 def _ours(
@@ -257,19 +279,19 @@ def _archive(revision: Revision) -> str | None:
     return f"{code.SOURCE_PATH}/{names.artifact_file(revision.digest)}"
 
 
-def _dataset_volume(
+def _dataset_volumes(
     md: ModelDeployment, gate: Gate, revision: Revision
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The volume that holds the data set, and its mount."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The volume that holds the data set, as it is, and its mount."""
     if gate.config_map is not None:
         items = [{"key": gate.config_map.key, "path": DATASET_FILE}]
         config_map = {"name": gate.config_map.name, "items": items, "defaultMode": 0o444}
         mount = {"name": _VOLUME, "mountPath": DATASET_PATH, "readOnly": True}
-        return {"name": _VOLUME, "configMap": config_map}, mount
+        return [{"name": _VOLUME, "configMap": config_map}], [mount]
     assert revision.digest is not None, "a path is refused where the code is in the image"
     secret = {
         "secretName": names.artifact_name(md.name, revision.digest),
         "defaultMode": 0o444,
     }
     mount = {"name": code.SECRET_VOLUME, "mountPath": code.SOURCE_PATH, "readOnly": True}
-    return {"name": code.SECRET_VOLUME, "secret": secret}, mount
+    return [{"name": code.SECRET_VOLUME, "secret": secret}], [mount]

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from bastaix.api import reasons
 from bastaix.api.evaluation import EXIT_CODES, MAX_FAILED, MAX_ID, MAX_MESSAGE, Outcome
 from bastaix.api.names import JOB_UID_LABEL
+from bastaix.observe import pods
 from bastaix.observe.observed import moment
 from bastaix.observe.ownership import is_controlled_by
 from bastaix.render.evaluation import OURS, THEIRS
@@ -123,6 +125,9 @@ def _ended(pod: Mapping[str, Any]) -> Evaluation | None:
         # others may have been put beside it
         if terminated and container.get("name") in (OURS, THEIRS):
             return _terminated(terminated, ours=container["name"] == OURS)
+    end = pods.end(pod)
+    if end is not None and end.reason == reasons.ARTIFACT_MISMATCH:
+        return _error(f"{end.reason}: {end.message}")
     if status.get("phase") in ("Succeeded", "Failed"):
         return _error("the Pod of the evaluation is over, and its result is not there")
     return None

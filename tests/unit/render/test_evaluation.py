@@ -169,6 +169,39 @@ def test_an_image_of_the_users_takes_its_place() -> None:
     }
 
 
+def test_an_image_of_the_users_reads_an_artifact_that_was_compared() -> None:
+    spec = pod(gated(evaluator={"image": "own:1"}))
+    (check,) = spec["initContainers"]
+    (mount,) = spec["containers"][0]["volumeMounts"]
+    assert (check["image"], check["args"][0]) == ("bastaix:1", DIGEST.removeprefix("sha256:"))
+    assert check["name"] == names.SOURCE_CHECK_CONTAINER
+    assert check["securityContext"] == spec["containers"][0]["securityContext"] | {
+        "readOnlyRootFilesystem": True
+    }
+    secret, copy = spec["volumes"]
+    assert secret["secret"]["secretName"] == "smollm2-src-55555555"
+    assert "emptyDir" in copy
+    assert mount == {"name": copy["name"], "mountPath": "/bastaix/source", "readOnly": True}
+    assert [each["name"] for each in check["volumeMounts"]] == [secret["name"], copy["name"]]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_where_our_image_is_not_known_the_users_compares() -> None:
+    md = gated(evaluator={"image": "own:1"})
+    made = evaluation_job(
+        md, revision(md, DIGEST), baseline=None, image=None, trial="uid-of-b", attempt=1
+    )
+    spec = made["spec"]["template"]["spec"]
+    assert spec["initContainers"][0]["image"] == "own:1"
+
+
+@pytest.mark.parametrize("gate", [{}, FROM_MAP, {**FROM_MAP, "evaluator": {"image": "own:1"}}])
+def test_what_compares_itself_or_gets_no_artifact_has_no_second_container(
+    gate: dict[str, Any],
+) -> None:
+    assert "initContainers" not in pod(gated(**gate))
+
+
 def test_an_image_of_the_users_reads_a_config_map_as_a_file() -> None:
     variables = env(gated(evaluator={"image": "own:1"}, **FROM_MAP))
     assert variables["BASTAIX_DATASET"] == "/bastaix/dataset/dataset.jsonl"

@@ -112,6 +112,19 @@ def test_no_pod_is_believed_before_its_job_is_over(code: int) -> None:
     assert read(job(), [ended(code)]) is None
 
 
+def test_an_artifact_that_is_another_one_is_named() -> None:
+    said = "the artifact has the sha256 1, and the revision names 2"
+    ended = {"exitCode": names.MISMATCH_EXIT_CODE, "message": f"{said}\n"}
+    check = {"name": names.SOURCE_CHECK_CONTAINER, "state": {"terminated": ended}}
+    waits = {"name": "evaluator", "state": {"waiting": {"reason": "PodInitializing"}}}
+    replaced = pod(phase="Failed", initContainerStatuses=[check])
+    replaced["metadata"]["name"] = "eval-x"
+    replaced["status"]["containerStatuses"] = [waits]
+    found = read(over(1), [replaced])
+    assert found is not None
+    assert (found.outcome, found.message) == ("Error", f"ArtifactMismatch: Pod eval-x: {said}")
+
+
 def test_two_pods_of_one_job_are_an_error_whatever_they_say() -> None:
     assert outcome(ended(0), ended(0), of=over(0)) == "Error"
     assert outcome(ended(0), pod(state={"running": {}})) == "Error"
