@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 MOST_FREE_BYTES: Final = 64 * 1024
@@ -27,14 +28,17 @@ LIMIT: Final = (
 _VALUE_BYTES: Final = 100
 """What one value takes as a Python object, on average."""
 
+_BLOCK: Final = 64 * 1024
+"""Bytes that are divided at a time."""
+
 PACKED: Final = "packed"
 """Key of a body in brief under which the whole is, compressed and in base64.
 
 Empty: it is too large. None: it is not ours, and nothing of it is read."""
 
-_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
-_BRACES: Final = bytes.maketrans(b"[]", b"{}")
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
+PLAIN: Final = rb'[^"\[\]{}]++|' + STRING
+"""Regular expressions for a string, and for what is neither a map nor a list."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,11 @@ class Limit:
 
     def allows(self, data: bytes) -> bool:
         """Whether a JSON text is small enough to be read as a whole."""
-        if len(data) > self.size or is_deeper(data, DEEPEST):
+        if len(data) > self.size:
             return False
-        return _marks(data) <= self.values or values(data) <= self.values
+        if _marks(data) > self.values and values(data) > self.values:
+            return False
+        return not is_deeper(data, DEEPEST)
 
 
 LARGE: Final = Limit(MOST_BYTES, MOST_VALUES)
@@ -58,12 +64,24 @@ LARGE: Final = Limit(MOST_BYTES, MOST_VALUES)
 
 def values(data: bytes) -> int:
     """How many values a JSON text holds at most; what looks like one inside a string is none."""
-    return _marks(_TEXT.sub(b"", data))
+    return _marks(_without_strings(data))
 
 
 def weight(data: bytes) -> int:
     """About how many bytes a JSON text takes as Python objects."""
     return len(data) + _VALUE_BYTES * _marks(data)
+
+
+def _without_strings(data: bytes) -> bytes:
+    """What is between them. A regular expression takes three times as long."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    found, is_inside = bytearray(), False
+    for at in range(0, len(data), _BLOCK):
+        parts = data[at : at + _BLOCK].split(b'"')
+        found += b"".join(parts[is_inside::2])
+        is_inside ^= len(parts) % 2 == 0
+    return bytes(found)
 
 
 def _marks(data: bytes) -> int:
@@ -74,10 +92,28 @@ def is_deeper(data: bytes, levels: int) -> bool:
     """Whether lists and maps are nested more than so many times in a JSON text."""
     if data.count(b"{") + data.count(b"[") <= levels:
         return False
-    braces = _TEXT.sub(b"", data).translate(_BRACES, _NO_BRACKETS)
+    return _shallow(levels).fullmatch(data) is None
+
+
+@cache
+def nested(levels: int) -> re.Pattern[bytes]:
+    """Matches a map or a list in which others are nested, so many levels with itself at most.
+
+    It makes nothing of what it passes over, and it never goes back.
+    """
+    return re.compile(_nested(levels), re.DOTALL)
+
+
+@cache
+def _shallow(levels: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:" + PLAIN + rb"|" + _nested(levels) + rb")*+", re.DOTALL)
+
+
+def _nested(levels: int) -> bytes:
+    pattern = PLAIN
     for _ in range(levels):
-        braces = braces.replace(b"{}", b"")  # the innermost level
-    return bool(braces)
+        pattern = rb"[\[{](?:" + PLAIN + rb"|" + pattern + rb")*+[\]}]"
+    return pattern
 
 
 def is_stub(body: Mapping[str, Any]) -> bool:

@@ -24,12 +24,11 @@ def brief(data: bytes, kind: kinds.Kind | None = None) -> Body:
 
     ValueError: no name is in it.
     """
-    text = data.decode(errors="replace")
-    metadata = metadata_of(text)
+    metadata = metadata_of(data)
     if kind is not None and metadata is not None and not kinds.may_be_ours(kind, metadata):
         return {"metadata": in_brief(metadata), PACKED: None}
     limit = LARGE if kind is None else kinds.limit(kind)
-    body = json.loads(data) if limit.allows(data) else reduced(text, limit)
+    body = json.loads(data) if limit.allows(data) else reduced(data, limit)
     if PACKED in body:
         return body
     return {

@@ -1,6 +1,7 @@
 """What the API server sends is measured before it is read; what is too large is a stub."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ LONG = '{"a":"' + "x" * (sizes.MOST_BYTES + 1000) + '"}'
 
 @given(st.dictionaries(st.text(), JSON))
 def test_finds_where_each_member_begins_and_ends(value: dict[str, Any]) -> None:
-    text = json.dumps(value)
+    text = json.dumps(value).encode()
     found = {key: json.loads(text[a:z]) for key, a, z in reading.members(text, 0)}
     assert found == value
 
@@ -69,7 +70,7 @@ def test_of_what_has_been_cut_off_there_is_what_comes_before() -> None:
     cut = text_of(LONG)[:-1]
     assert packed.brief(cut.encode())["metadata"] == METADATA
     with pytest.raises(ValueError, match="cut off"):
-        reading.reduced(cut[:60], sizes.LARGE)
+        reading.reduced(cut[:60].encode(), sizes.LARGE)
 
 
 def test_a_list_is_read_with_stubs_where_its_items_are_too_large() -> None:
@@ -91,7 +92,7 @@ def test_a_text_that_has_been_cut_off_anywhere_is_said_to_be() -> None:
     text = text_of('{"a":[1,{"b":"c"}],"d":null}', status={"url": "u"})
     for at in range(len(text)):
         with pytest.raises(json.JSONDecodeError):
-            list(reading.members(text[:at], 0))
+            list(reading.members(text[:at].encode(), 0))
 
 
 def test_a_status_that_is_not_known_is_not_an_empty_one() -> None:
@@ -101,3 +102,39 @@ def test_a_status_that_is_not_known_is_not_an_empty_one() -> None:
         assert sizes.has_lost_status(found)
         assert sizes.has_lost_status(packed.unpack(packed.packed(found)))
     assert not sizes.has_lost_status(packed.brief(text_of(MANY).encode()))
+
+
+SHAPES = {
+    "maps": "[" + ",".join(["{}"] * 340_000) + "]",
+    "lists": "[" + ",".join(["[[[[]]]]"] * 110_000) + "]",
+    "deep": "[" + ",".join(["[" * 90 + "]" * 90] * 5_700) + "]",
+    "deeper": "[" + ",".join(["[" * 900 + "]" * 900] * 570) + "]",
+    "texts": "[" + ",".join(['"\\\\\\"[{"'] * 100_000) + "]",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_of_what_is_too_large_nothing_is_made(shape: str) -> None:
+    """It would take twenty times as much memory, and stop everybody for up to a second."""
+    text = text_of(f'{{"a":{SHAPES[shape]},"b":1}}', status={"url": "u"}).encode()
+    tracemalloc.start()
+    try:
+        found = packed.brief(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found["spec"], found["status"]) == ({"b": 1}, {"url": "u"})
+    assert peak < 5 * len(text)
+
+
+@given(JSON, st.integers(1, 5))
+def test_the_depth_of_a_text_is_that_of_its_values(value: Any, levels: int) -> None:
+    text = json.dumps(value).encode()
+    assert sizes.is_deeper(text, levels) == (depth(value) > levels)
+
+
+def depth(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    inside = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth, inside), default=0)
