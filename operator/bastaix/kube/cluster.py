@@ -25,6 +25,7 @@ from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
 from bastaix.observe.mounting import last_seen
 from bastaix.observe.ownership import controller_ref
+from bastaix.reconcile import budget
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, PERSISTENTVOLUMECLAIM, POD, Kind, limit
@@ -47,8 +48,6 @@ MOST_OBJECT_BYTES = 4 * 1024 * 1024
 MOST_BYTES = 32 * 1024 * 1024
 """Of any other answer."""
 TOO_LARGE = 413
-MOST_UNPACKED = 8 * 1024 * 1024
-"""Bytes that objects of one kind and one owner take as Python objects; a Pod of Ray has 60 KB."""
 MOST_REDUCTIONS = 10
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024
@@ -256,18 +255,30 @@ class KubeCluster:
             self._index.answered(kind, body)
         return body
 
-    async def owned(self, kind: Kind, owner: Name, controllers: Container[str]) -> tuple[Body, ...]:
+    async def owned(
+        self,
+        kind: Kind,
+        owner: Name,
+        controllers: Container[str],
+        revisions: Container[str] = (),
+    ) -> tuple[Body, ...]:
         for name in self._index.owned(kind, owner):
             if self._index.brief(kind, name) is None:
                 await self.read(kind, name)
         found = {name: self._index.brief(kind, name) for name in self._index.owned(kind, owner)}
         bodies = {name: body for name, body in found.items() if body is not None}
-        ours = [n for n, body in bodies.items() if controller_ref(body).get("uid") in controllers]
-        left = MOST_UNPACKED
-        # anybody can name our controllers: what is too much of it is not what we have made
-        for name in sorted(ours, key=lambda name: self._index.weight(kind, name)):
-            left -= self._index.weight(kind, name)
-            if left < 0:
+        ours = {
+            name: body
+            for name, body in bodies.items()
+            if controller_ref(body).get("uid") in controllers
+        }
+        unpacked = budget.affordable(
+            {name: self._index.weight(kind, name) for name in ours},
+            budget.needed(owner, ours, revisions),
+            {name for name in ours if self._index.is_left_out(kind, name)},
+        )
+        for name in ours:
+            if name not in unpacked:
                 bodies[name][PACKED] = ""
                 continue
             body = await self.read(kind, name)

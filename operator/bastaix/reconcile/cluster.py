@@ -97,11 +97,17 @@ class Cluster(Protocol):
     async def read(self, kind: Kind, name: Name, *, live: bool = False) -> Body | None:
         """An object, or a stub of one that is too large; metadata alone of what is not ours."""
 
-    async def owned(self, kind: Kind, owner: Name, controllers: Container[str]) -> tuple[Body, ...]:
+    async def owned(
+        self,
+        kind: Kind,
+        owner: Name,
+        controllers: Container[str],
+        revisions: Container[str] = (),
+    ) -> tuple[Body, ...]:
         """All that bear the label of one ModelDeployment, by name.
 
-        Of those that one of these uids controls the whole, or a stub where that is too much; of
-        all others the metadata alone.
+        Of those that one of these uids controls the whole, or a stub where that is too much, but
+        never of what is named after one of these revisions; of all others the metadata alone.
         """
 
     async def create(

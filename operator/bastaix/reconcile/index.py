@@ -36,6 +36,8 @@ MOST_PACKED: Final = 8 * 1024 * 1024
 """Bytes of the bodies of one namespace; a Pod of Ray has 3 KB."""
 SMALL: Final = 16 * 1024
 """Bytes of a body; such ones may take twice as many together."""
+LARGE_LOOK: Final = 4 * 1024 * 1024
+"""Bytes that all of one ModelDeployment takes once it is unpacked; with fifty Pods it has 3 MB."""
 MOST_STRANGERS: Final = 500
 """Of one kind in one namespace: of objects that bear our label and cannot be ours."""
 
@@ -53,6 +55,8 @@ class _Entry:
     """None: it is read when it is needed."""
     weight: int = 0
     """About how many bytes the body takes once it is unpacked; 0: that is not known."""
+    burden: int = 0
+    """Its part in a look; the answer to a write of what is too large is as large."""
     is_doubted: bool = False
     """To be read before it is believed."""
     is_awaited: bool = False
@@ -68,6 +72,8 @@ class _Entry:
 class Index:
     def __init__(self) -> None:
         self._bytes: Counter[str] = Counter()
+        self._burdens: Counter[Name] = Counter()
+        """Of all of each ModelDeployment."""
         self._strangers: Counter[tuple[Kind, str]] = Counter()
         self._entries: dict[Kind, dict[Name, _Entry]] = {}
         self._owned: dict[Kind, dict[Name, set[str]]] = {}
@@ -207,6 +213,15 @@ class Index:
         entry = self._entry(kind, name)
         return 0 if entry is None else entry.weight
 
+    def is_left_out(self, kind: Kind, name: Name) -> bool:
+        """Whether it is known, and there was no room for its body."""
+        entry = self._entry(kind, name)
+        return entry is not None and entry.packed is None and entry.weight > 0
+
+    def is_large(self, owner: Name) -> bool:
+        """Whether a look at a ModelDeployment takes much memory: of it all, or for one answer."""
+        return self._burdens[owner] > LARGE_LOOK
+
     def owned(self, kind: Kind, owner: Name) -> list[Name]:
         """Names of the objects of a kind that belong to one ModelDeployment."""
         namespace = owner[0]
@@ -232,6 +247,9 @@ class Index:
         elif body is not None:
             data = packed.packed(body)
             entry.weight = sizes.weight(packed.text(data))
+            is_answer = kind == MODELDEPLOYMENT and sizes.is_stub(body)
+            entry.burden = entry.weight + (LARGE_LOOK if is_answer else 0)
+            self._burdens[name[0], entry.owner] += entry.burden
             most = MOST_PACKED if len(data) > SMALL else 2 * MOST_PACKED
             if self._bytes[name[0]] + len(data) <= most:
                 entry.packed = data
@@ -247,6 +265,9 @@ class Index:
             del owners[name[0], entry.owner]
         self._strangers[kind, name[0]] -= entry.is_stranger
         self._bytes[name[0]] -= len(entry.packed or b"")
+        self._burdens[name[0], entry.owner] -= entry.burden
+        if not self._burdens[name[0], entry.owner]:
+            del self._burdens[name[0], entry.owner]
         return True
 
 

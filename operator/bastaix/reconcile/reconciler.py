@@ -362,8 +362,8 @@ class Reconciler:
     async def _observe(self, md: ModelDeployment, body: Body, goal: Goal) -> tuple[Observed, Roles]:
         """Everything that is seen of it now, who plays which part, and what the apps answered."""
         name = md.namespace, md.name
-        labelled = await self._family(md)
         service = await self._service(md)
+        labelled = await self._family(md, _needed(body, service, goal.target))
         squatted = None if service is None else foreign(md, service)
         seen = Observed(
             md_body=body,
@@ -387,10 +387,13 @@ class Reconciler:
         seen = self._answers.recalled(md, seen, roles(md, seen, goal.target, now))
         return seen, roles(md, seen, goal.target, now)
 
-    async def _family(self, md: ModelDeployment) -> Family:
-        """What bears its label, told apart; down from its own uid, so of others little is read."""
+    async def _family(self, md: ModelDeployment, needed: frozenset[str]) -> Family:
+        """What bears its label, told apart; down from its own uid, so of others little is read.
+
+        Of the revisions that are needed everything is there, however much others have.
+        """
         name, owned = (md.namespace, md.name), self._cluster.owned
-        rayservices = await owned(kinds.RAYSERVICE, name, {md.uid})
+        rayservices = await owned(kinds.RAYSERVICE, name, {md.uid}, needed)
         rayclusters = await owned(kinds.RAYCLUSTER, name, _uids(rayservices, md.uid))
         jobs = await owned(kinds.JOB, name, {md.uid})
         # the chain first, so that only Pods of what is really ours are read
@@ -403,7 +406,7 @@ class Reconciler:
             rayclusters=rayclusters,
             pods=await owned(kinds.POD, name, controllers),
             jobs=jobs,
-            controller_revisions=await owned(kinds.CONTROLLERREVISION, name, {md.uid}),
+            controller_revisions=await owned(kinds.CONTROLLERREVISION, name, {md.uid}, needed),
         )
 
     async def _service(self, md: ModelDeployment, *, live: bool = False) -> Body | None:
@@ -500,6 +503,15 @@ class Reconciler:
                 raise
             return hindrance
         return None
+
+
+def _needed(body: Body, service: Body | None, target: Revision | None) -> frozenset[str]:
+    """The revision of the spec, and the active one: what was decided, and what the Service says."""
+    memory = recorded(body)
+    decided = None if memory is None or memory.turn is None else memory.turn.revision
+    selector = ((service or {}).get("spec") or {}).get("selector") or {}
+    found = (decided, selector.get(names.REVISION_LABEL), target and target.hash)
+    return frozenset(filter(None, found))
 
 
 def _uids(objects: Sequence[Object], controller: str) -> frozenset[str]:

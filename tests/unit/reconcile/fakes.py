@@ -8,7 +8,9 @@ from typing import Any
 
 from bastaix.api import names
 from bastaix.api.check import Check
+from bastaix.api.sizes import PACKED
 from bastaix.observe.ownership import controller_ref
+from bastaix.reconcile import budget
 from bastaix.reconcile.cluster import Address, Answer, NoAnswer, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of
 from bastaix.reconcile.kinds import MODELDEPLOYMENT, RAYSERVICE, Kind
@@ -52,6 +54,8 @@ class FakeCluster:
     """PersistentVolumeClaims, by name."""
     logs: dict[str, str] = field(default_factory=dict)
     """By the name of the Pod."""
+    most_unpacked: dict[Kind, int] = field(default_factory=dict)
+    """Where it is another bound than the real one."""
 
     def __post_init__(self) -> None:
         self._index = Index()
@@ -97,15 +101,28 @@ class FakeCluster:
         return self._index.body(kind, name) or (self._strangers.get((kind, name)) if live else None)
 
     async def owned(
-        self, kind: Kind, owner: Name, controllers: Container[str] | None = None
+        self,
+        kind: Kind,
+        owner: Name,
+        controllers: Container[str] | None = None,
+        revisions: Container[str] = (),
     ) -> tuple[Body, ...]:
-        return tuple(
-            self.body(kind, name)
-            if controllers is None or controller_ref(brief).get("uid") in controllers
-            else brief
+        briefs = {
+            name: brief
             for name in self._index.owned(kind, owner)
             if (brief := self._index.brief(kind, name)) is not None
+        }
+        if controllers is None:
+            return tuple(self.body(kind, name) for name in briefs)
+        ours = {n: b for n, b in briefs.items() if controller_ref(b).get("uid") in controllers}
+        unpacked = budget.affordable(
+            {name: self._index.weight(kind, name) for name in ours},
+            budget.needed(owner, ours, revisions),
+            most=self.most_unpacked.get(kind, budget.MOST_UNPACKED),
         )
+        stubs: dict[Name, Body] = {n: {**ours[n], PACKED: ""} for n in ours.keys() - unpacked}
+        whole = {name: self.body(kind, name) for name in unpacked}
+        return tuple({**briefs, **whole, **stubs}.values())
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         return self.told.get(body["metadata"]["name"], [])
