@@ -61,6 +61,7 @@ async def run(settings: Settings) -> None:
         watcher=metrics,
         is_transient=is_transient,
         group=itemgetter(0),
+        is_large=index.is_large,
     )
     informer = Informer(
         client,

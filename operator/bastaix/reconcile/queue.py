@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
+from itertools import islice
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
@@ -20,6 +21,9 @@ FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 300.0
 LAST_TRANSIENT_BACKOFF = 30.0
 """What failed only because the API server did is looked at soon after that works again."""
+MOST_LARGE = 2
+MOST_SOUGHT = 100
+"""Keys of a group among which one is sought that is not large."""
 JITTER = 0.2
 """Part of a delay that chance adds or takes, so that what failed together returns apart."""
 
@@ -39,10 +43,20 @@ class Line(Generic[Key]):
     A group has at most half of the workers. The last quarter of them, or the last one, is for
     groups of which nothing runs, so that two or three groups do not have all of them either. One
     worker alone takes everything.
+
+    Of large keys, which take much memory, few run at once, and one of a group; what is behind
+    them does not wait for them.
     """
 
-    def __init__(self, group: Callable[[Key], Hashable]) -> None:
+    def __init__(
+        self,
+        group: Callable[[Key], Hashable],
+        is_large: Callable[[Key], bool] = lambda _: False,
+    ) -> None:
         self._group = group
+        self._is_large = is_large
+        self._large: dict[Key, Hashable] = {}
+        """Those that run, and their groups."""
         self._groups: OrderedDict[Hashable, deque[Key]] = OrderedDict()
         self._running: Counter[Hashable] = Counter()
         self._workers = 1
@@ -55,18 +69,33 @@ class Line(Generic[Key]):
 
     def begin(self) -> Key | None:
         """The next key, which runs from now on; None: there is none that may."""
-        group = next(filter(self._may_begin, self._groups), None)
-        if group is None:
+        for group in filter(self._may_begin, self._groups):
+            key = self._next(group)
+            if key is not None:
+                break
+        else:
             return None
         keys = self._groups.pop(group)
-        key = keys.popleft()
+        keys.remove(key)
         if keys:
             self._groups[group] = keys
         self._running[group] += 1
         return key
 
+    def _next(self, group: Hashable) -> Key | None:
+        """Of a group, which is large if it may be."""
+        has_place = len(self._large) < MOST_LARGE and group not in self._large.values()
+        for key in islice(self._groups[group], MOST_SOUGHT):
+            is_large = self._is_large(key)
+            if is_large and has_place:
+                self._large[key] = group
+            if has_place or not is_large:
+                return key
+        return None
+
     def end(self, key: Key) -> None:
         group = self._group(key)
+        self._large.pop(key, None)
         self._running[group] -= 1
         if not self._running[group]:
             del self._running[group]
@@ -89,10 +118,12 @@ class Queue(Generic[Key]):
         deadline: float = 60.0,
         is_transient: Callable[[BaseException], bool] = lambda _: False,
         group: Callable[[Key], Hashable] = lambda key: key,
+        is_large: Callable[[Key], bool] = lambda _: False,
     ) -> None:
         """`work` gives the seconds after which it wants to look again, or None.
 
         The keys of each `group` are as much as those of any other; each key is one if not said.
+        Of those that are large a few are worked on at once.
 
         What `is_transient` is no bug, and neither is work that takes longer than the deadline:
         it is logged in a line and tried again sooner.
@@ -103,7 +134,7 @@ class Queue(Generic[Key]):
         self._deadline = deadline
         self._is_transient = is_transient
         self._loop = asyncio.get_running_loop()
-        self._ready = Line(group)
+        self._ready = Line(group, is_large)
         self._since: dict[Key, float] = {}  # when a key that is ready, or again, became so
         self._running: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}

@@ -508,3 +508,31 @@ def test_what_hangs_in_some_groups_leaves_a_quarter_to_those_of_which_nothing_ru
         await running
 
     in_loop_time(story)
+
+
+def test_of_large_keys_two_run_at_once_and_one_of_a_group() -> None:
+    async def story() -> None:
+        starts: dict[str, float] = {}
+        queue: Queue[str] = Queue(
+            hanging(starts),
+            random=Random(1),
+            watcher=Notes(),
+            group=lambda key: key[0],
+            is_large=lambda key: "large" in key,
+        )
+        running = asyncio.create_task(queue.run(16))
+        for group in "abc":
+            for number in range(3):
+                queue.add(f"{group}-large{number}")
+        queue.add("a-small")
+        await asyncio.sleep(1)
+        assert set(starts) == {"a-large0", "b-large0", "a-small"}
+        await asyncio.sleep(HANG)
+        assert starts.keys() - {"a-small"} >= {"a-large0", "b-large0", "c-large0"}
+        assert len(starts) == 5
+        await asyncio.sleep(10 * HANG)
+        assert len(starts) == 10
+        queue.close()
+        await running
+
+    in_loop_time(story)
