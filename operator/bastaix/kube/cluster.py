@@ -9,6 +9,7 @@ when, is decided in `reconcile`.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -23,7 +24,8 @@ from bastaix.api import names
 from bastaix.api.sizes import LARGE, PACKED, Limit
 from bastaix.kube import older_crd
 from bastaix.kube.clock import ServerClock
-from bastaix.observe.mounting import last_seen
+from bastaix.kube.large import LargeReads
+from bastaix.observe.mounting import cut, last_seen
 from bastaix.observe.ownership import controller_ref
 from bastaix.reconcile import budget
 from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
@@ -215,6 +217,7 @@ class KubeCluster:
         self._manager = manager
         self._served: frozenset[Kind] = frozenset()
         self._status_fields = older_crd.StatusFields()
+        self._large = LargeReads()
 
     def omitted(self) -> int:
         """How many fields of a status the CRD was found to lack."""
@@ -390,23 +393,32 @@ class KubeCluster:
         """The newest; they come by name, so all are read, within bounds. A page that is too large
         is read one by one: it must not hide what is behind it."""
         metadata, newest = body["metadata"], list[Body]()
+        namespace = metadata["namespace"]
         query = {"fieldSelector": f"involvedObject.uid={metadata['uid']}"}
-        path, is_large = EVENT.path(metadata["namespace"]), False
+        is_large = False
         for _ in range(MOST_EVENT_REQUESTS):
             query["limit"] = "1" if is_large else str(MOST_EVENTS)
-            most = MOST_OBJECT_BYTES if is_large else MOST_EVENT_BYTES
             try:
-                page = await self._client.request("GET", path, query=query, most=most)
+                async with self._large.turn(namespace) if is_large else nullcontext():
+                    page = await self._events_page(namespace, query, is_large=is_large)
             except Refused as refused:
                 if refused.status != TOO_LARGE or is_large:
                     raise
                 is_large = True
                 continue
-            newest = sorted([*newest, *(page["items"] or ())], key=last_seen)[-MOST_EVENTS:]
+            newest = sorted([*newest, *page["items"]], key=last_seen)[-MOST_EVENTS:]
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 break
         return newest
+
+    async def _events_page(
+        self, namespace: str, query: Mapping[str, str], *, is_large: bool
+    ) -> Body:
+        """With what is looked at of each."""
+        most = MOST_OBJECT_BYTES if is_large else MOST_EVENT_BYTES
+        page = await self._client.request("GET", EVENT.path(namespace), query=query, most=most)
+        return {**page, "items": [cut(event) for event in page["items"] or ()]}
 
     async def claim(self, namespace: str, name: str) -> Body | None:
         path = PERSISTENTVOLUMECLAIM.path(namespace, name)

@@ -6,9 +6,9 @@ count, and what they mean, is decided here. Reading them is the reconciler's.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from bastaix.api import reasons
 from bastaix.api.reasons import Finding
@@ -19,6 +19,8 @@ from bastaix.observe.text import shortened
 _FAILED: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
 LONGEST_MESSAGE: Final = 1024
 """Characters; Kubernetes' own are shorter, and core/v1 sets no limit."""
+_TIMES: Final = ("lastTimestamp", "eventTime")
+_TEXTS: Final = ("reason", "message")
 _ABSENT: Final = re.compile(
     r'(secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent \w+ key'
 )
@@ -73,6 +75,16 @@ def complaint(events: Iterable[Object], waited: float) -> str | None:
 def finding(pod: Object, complaint: str) -> Finding:
     message = shortened(f"{pods.called(pod)}: {complaint}")
     return Finding(reasons.VOLUME_MISSING, message, f"Pod/{pod['metadata']['name']}")
+
+
+def cut(event: Object) -> dict[str, Any]:
+    """What of an Event is looked at: who may write one makes it as large as any object."""
+    found = {key: event[key] for key in _TIMES if isinstance(event.get(key), str)}
+    texts = {
+        key: str(event[key])[:LONGEST_MESSAGE] for key in ("reason", "message") if key in event
+    }
+    series = event.get("series")
+    return {**found, **texts, **({"series": series} if isinstance(series, Mapping) else {})}
 
 
 def last_seen(event: Object) -> str:

@@ -1,5 +1,7 @@
 """What the API server is asked, and what of its answers is believed."""
 
+import asyncio
+from collections import Counter
 from typing import Any, cast
 
 import pytest
@@ -213,10 +215,15 @@ async def test_a_refusal_that_names_no_field_of_the_status_is_raised() -> None:
 class Events(Server):
     """Gives Events by name, in pages, as long as a page is not larger than what is taken."""
 
-    def __init__(self, sizes: list[int]) -> None:
+    def __init__(self, sizes: list[int], message: str = "") -> None:
         super().__init__()
         self.sizes = sizes
         """Of each in bytes; the last is the newest."""
+        self.message = message
+        self.large = Counter[str]()
+        """Paths that are being read, without a bound by which many might be."""
+        self.most_large = 0
+        self.most_large_of_one = 0
 
     async def request(self, method: str, path: str, *_: Any, **options: Any) -> Any:
         query = options["query"]
@@ -225,8 +232,15 @@ class Events(Server):
         numbers = range(first, min(first + limit, len(self.sizes)))
         if sum(self.sizes[number] for number in numbers) > options["most"]:
             raise Refused(413, "TooLarge", "the answer is too large")
+        if limit == 1:
+            self.large[path] += 1
+            self.most_large = max(self.most_large, self.large.total())
+            self.most_large_of_one = max(self.most_large_of_one, self.large[path])
+            await asyncio.sleep(0)
+            self.large[path] -= 1
+        said = {"message": self.message, "metadata": {"name": "e"}} if self.message else {}
         items = [
-            {"reason": f"r{number}", "lastTimestamp": f"2026-01-01T00:{number:02}:00Z"}
+            {"reason": f"r{number}", "lastTimestamp": f"2026-01-01T00:{number:02}:00Z", **said}
             for number in numbers
         ]
         more = str(numbers.stop) if numbers.stop < len(self.sizes) else ""
@@ -254,6 +268,28 @@ async def test_the_newest_events_are_found_however_many_and_large_the_others_are
     newest = max(found, key=lambda event: str(event["lastTimestamp"]))
     assert newest["reason"] == f"r{len(sizes) - 1}"
     assert {query["fieldSelector"] for _, query in server.requests} == {"involvedObject.uid=u"}
+
+
+async def test_of_an_event_only_so_much_is_held_as_is_looked_at() -> None:
+    server = Events([1000] * 3, message="x" * 100_000)
+    metadata = {"namespace": "demo", "name": "p", "uid": "u"}
+    found = await cluster(server, Index(), []).events({"metadata": metadata})
+    assert [len(event["message"]) for event in found] == [1024] * 3
+    assert all(event.keys() == {"reason", "message", "lastTimestamp"} for event in found)
+
+
+async def test_large_events_of_all_are_read_two_at_a_time_and_one_of_a_namespace() -> None:
+    server = Events([1_000_000] * 4)
+    model = cluster(server, Index(), [])
+    pods = [
+        {"metadata": {"namespace": namespace, "name": f"p{number}", "uid": "u"}}
+        for namespace in ("demo", "other", "third")
+        for number in range(5)
+    ]
+    found = await asyncio.gather(*map(model.events, pods))
+    assert [len(events) for events in found] == [4] * len(pods)
+    assert server.most_large == 2
+    assert server.most_large_of_one == 1
 
 
 async def test_no_more_events_are_read_than_a_bounded_number_of_requests_brings() -> None:

@@ -1,0 +1,32 @@
+"""Large answers are read one by one, so that many of them do not come together.
+
+They would be held at once, and a process has some 150 MiB for all of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+AT_ONCE: Final = 2
+"""Of all namespaces; of each one."""
+
+
+class LargeReads:
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._namespaces: dict[str, asyncio.Lock] = {}
+        self._waiting: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def turn(self, namespace: str) -> AsyncIterator[None]:
+        """For one answer. Each namespace waits once, so none waits for more than one of another."""
+        lock = self._namespaces.setdefault(namespace, asyncio.Lock())
+        self._waiting[namespace] = self._waiting.get(namespace, 0) + 1
+        try:
+            async with lock, self._places:
+                yield
+        finally:
+            self._waiting[namespace] -= 1
+            if not self._waiting[namespace]:
+                del self._waiting[namespace], self._namespaces[namespace]
