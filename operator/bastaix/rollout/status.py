@@ -19,7 +19,6 @@ from bastaix.observe.observed import Object, Observed, creation
 from bastaix.observe.startup import Promotion, startup
 from bastaix.render.service import NO_REVISION
 from bastaix.rollout import replicas
-from bastaix.rollout.asks import is_settling
 from bastaix.rollout.record import Record
 from bastaix.rollout.roles import Roles
 from bastaix.rollout.story import Said
@@ -37,7 +36,7 @@ def status(
     if said is None:
         finding = diagnose(observed, roles.active or "")
         said = Said(finding, finding.reason.heals == "never")
-    serving = roles.active is not None and _serves(md, observed, roles, roles.active, now)
+    serving = roles.active is not None and _serves(md, observed, roles.active)
     report = {
         "observedGeneration": md.generation,
         "url": names.url(md.name, md.namespace),
@@ -59,17 +58,16 @@ def status(
     return {key: value for key, value in report.items() if value is not None}
 
 
-def _serves(
-    md: ModelDeployment, observed: Observed, roles: Roles, active: str, now: datetime
-) -> bool:
+def _serves(md: ModelDeployment, observed: Observed, active: str) -> bool:
     """It answered; or it did so last, and just now it cannot be asked through the stable Service.
 
-    That one was just turned, or somebody else turns it away, which says nothing of the app.
+    It has not been asked yet since that was turned, perhaps by an operator that ended before it
+    knew; or somebody else turns it away. Neither says anything of the app.
     """
     if observed.answered(active):
         return True
     said = conditions.find_condition(md.status.get("conditions") or (), conditions.SERVING) or {}
-    is_unasked = observed.check_of(active, "stable") is None and is_settling(roles, now)
+    is_unasked = observed.check_of(active, "stable") is None
     cannot_be_asked = is_unasked or _is_turned_away(observed, active)
     return cannot_be_asked and said.get("status") == "True" and observed.has_replicas(active)
 

@@ -12,6 +12,7 @@ import pytest
 
 from bastaix.reconcile.cluster import Answer
 from bastaix.reconcile.kinds import RAYSERVICE, Kind
+from bastaix.rollout.watch import SETTLE_SECONDS
 from tests.unit.reconcile.evaluating import FAILED, GATE, PASSED, end, jobs
 from tests.unit.reconcile.fakes import FakeCluster, status_of
 from tests.unit.reconcile.stage import NAME, Stage, answering
@@ -31,6 +32,8 @@ class MortalCluster(FakeCluster):
     """Its operator dies right after so many more writes."""
 
     left: int | None = None
+    serving: list[str]
+    """Each word on it that was written."""
 
     def _count(self) -> None:
         if self.left is None:
@@ -55,6 +58,8 @@ class MortalCluster(FakeCluster):
             self._count()
 
     async def apply_status(self, kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
+        conditions = manifest["status"]["conditions"]
+        self.serving += [each["status"] for each in conditions if each["type"] == "Serving"]
         omitted = await super().apply_status(kind, manifest)
         self._count()
         return omitted
@@ -95,6 +100,7 @@ def prepared(story: Story) -> tuple[Stage, MortalCluster]:
     stage = answering()
     cluster = MortalCluster(stage.clock)
     cluster.__dict__.update(stage.cluster.__dict__)
+    cluster.serving = []
     stage.cluster = cluster
     stage.reconciler = stage.restarted()
     stage.clock.forward(3600)
@@ -208,3 +214,26 @@ def test_the_stories_end_as_they_should(
     assert expect(end), end
     assert end["conditions"]["Serving"][0] == "True"
     assert len(end["rayservices"]) == 1
+
+
+def killed_at_the_promotion() -> tuple[Stage, MortalCluster]:
+    for number in range(1, 20):
+        stage, cluster = prepared(STORIES["blue-green"])
+        first = stage.selected
+        stage.run()
+        (candidate,) = {each["metadata"]["name"] for each in stage.rayservices} - {first}
+        stage.bring_up(candidate)
+        cluster.left = number
+        look(stage)
+        if stage.selected == candidate:
+            return stage, cluster
+    raise AssertionError("the candidate is never promoted")
+
+
+def test_one_that_comes_long_after_a_promotion_takes_back_nothing_that_was_said() -> None:
+    stage, cluster = killed_at_the_promotion()
+    stage.clock.forward(4 * SETTLE_SECONDS)
+    cluster.serving = []
+    look(stage)
+    assert set(cluster.serving) == {"True"}
+    assert status_of(cluster, NAME)["active"]["revision"] in stage.selected
