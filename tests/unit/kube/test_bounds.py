@@ -229,3 +229,52 @@ async def test_a_modeldeployment_is_measured_without_what_others_repeat_of_it() 
     await told(index, kinds.CONTROLLERREVISION, kept)
     (found,) = await cluster(Server(), index).owned(kinds.CONTROLLERREVISION, OWNER, {"u0"})
     assert found["data"] == {"template": args}
+
+
+async def test_only_so_many_objects_that_the_index_has_no_room_for_are_read_for_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(indexes, "MOST_PACKED", 0)
+    index, pods = Index(), [pod(f"p{number}", CLUSTER) for number in range(120)]
+    await told(index, kinds.POD, *pods)
+    server = Server(*pods)
+    found = await cluster(server, index).owned(kinds.POD, OWNER, {"c1"})
+    assert len(server.asked) == 50
+    assert sum(sizes.is_stub(body) for body in found) == 70
+
+
+async def test_the_revisions_that_are_needed_are_read_whatever_others_weigh(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(indexes, "MOST_PACKED", 0)
+    labels = {names.NAME_LABEL: "m", names.REVISION_LABEL: "aaaaaaaa"}
+    data = {"template": {"env": MANY}}
+    needed = {"metadata": metadata("m-aaaaaaaa", MODEL, labels=labels), "data": data}
+    others = [{"metadata": metadata(f"m-{n}", MODEL), "data": {"a": n}} for n in range(60)]
+    index = Index()
+    for body in (needed, *others):
+        await told(index, kinds.CONTROLLERREVISION, body)
+    found = await cluster(Server(needed, *others), index).owned(
+        kinds.CONTROLLERREVISION, OWNER, {"u0"}, {"aaaaaaaa"}
+    )
+    whole = [body["metadata"]["name"] for body in found if not sizes.is_stub(body)]
+    assert "m-aaaaaaaa" in whole
+    assert len(whole) == 51
+
+
+async def test_a_look_is_large_where_all_of_one_weighs_much_or_it_is_too_large_itself() -> None:
+    index = Index()
+    await told(index, kinds.MODELDEPLOYMENT, {"metadata": metadata("m"), "spec": {}})
+    assert not index.is_large(OWNER)
+    env = [{"name": f"e{number}", "value": "x"} for number in range(4_000)]
+    heavy = [pod(f"p{number}", CLUSTER, env=env) for number in range(4)]
+    await told(index, kinds.POD, *heavy)
+    assert index.is_large(OWNER)
+    index.ended(kinds.POD, heavy[0])
+    assert not index.is_large(OWNER)
+    many = {"metadata": metadata("m", resourceVersion="8"), "spec": {"a": [{}] * 60_000}}
+    await told(index, kinds.MODELDEPLOYMENT, many)
+    assert index.is_large(OWNER)
+    index.forget(kinds.POD)
+    index.forget(kinds.MODELDEPLOYMENT)
+    assert not index._burdens
