@@ -34,7 +34,9 @@ _BLOCK: Final = 64 * 1024
 PACKED: Final = "packed"
 """Key of a body in brief under which the whole is, compressed and in base64.
 
-Empty: it is too large. None: it is not ours, and nothing of it is read."""
+Empty: it is too large. None: nothing of it has been read, as it is not ours, or is large."""
+WEIGHT: Final = "weight"
+"""Key of a body in brief under which is how much it would take, where it is large."""
 
 STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 PLAIN: Final = rb'[^"\[\]{}]++|' + STRING

@@ -32,6 +32,7 @@ from bastaix.reconcile.cluster import NoAnswer, NotLeading, Refused
 from bastaix.reconcile.index import Body, Index, Name, name_of, owner_of
 from bastaix.reconcile.kinds import EVENT, PERSISTENTVOLUMECLAIM, POD, Kind, limit
 from bastaix.reconcile.omissions import without
+from bastaix.reconcile.packed import MOST_CARRIED
 from bastaix.reconcile.reading import in_brief, read_answer
 
 TIMEOUT = 30.0
@@ -247,8 +248,10 @@ class KubeCluster:
             if body is not None or not self._index.knows(kind, name):
                 return body
         known = self._index.known(kind, name)
+        is_large = self._index.weight(kind, name) > MOST_CARRIED
         try:
-            body = await self._client.request("GET", kind.path(*name), limit=limit(kind))
+            async with self._large.turn(name[0]) if is_large else nullcontext():
+                body = await self._client.request("GET", kind.path(*name), limit=limit(kind))
         except Refused as refused:
             if not refused.is_absence:
                 raise

@@ -12,8 +12,8 @@ kopf's own indexes are not used: until all kinds are listed they keep every list
 parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
 managedFields; of one that is too large there is a stub (`packed`). Of what is controlled by
 something that controls nothing of ours there is its metadata in brief and no more, and the bodies
-of one namespace have a bound together: what is beyond is read when it is needed. Nothing here
-waits, so nothing here can be seen half done.
+of one namespace have a bound together: what is beyond is read when it is needed, and so is what is
+large. Nothing here waits, so nothing here can be seen half done.
 """
 
 from collections import Counter
@@ -108,8 +108,11 @@ class Index:
         if _before(version, self._ends.get(uid)):
             return False
         if entry is not None and entry.uid == uid:
-            known = entry.version == version and entry.is_believed and not entry.is_unheard
-            if known or _before(version, entry.version):
+            if _before(version, entry.version):
+                return False
+            if entry.version == version and entry.is_believed and not entry.is_unheard:
+                if self._lacks(entry, name_of(metadata)[0]):
+                    self._put(kind, entry, body)  # it has been read because it was needed
                 return False
         self._put(kind, _made(kind, owner, metadata), body)
         return True
@@ -230,6 +233,11 @@ class Index:
     def _entry(self, kind: Kind, name: Name) -> _Entry | None:
         return self._entries.get(kind, {}).get(name)
 
+    def _lacks(self, entry: _Entry, namespace: str) -> bool:
+        """Whether there is room for its body, and it is not there."""
+        is_lacking = entry.packed is None and not entry.is_stranger
+        return is_lacking and self._bytes[namespace] < MOST_PACKED
+
     def _has_place(self, kind: Kind, metadata: Mapping[str, Any]) -> bool:
         """Whether an object is known already, or not one stranger too many."""
         if self.knows(kind, name_of(metadata)) or may_be_ours(kind, metadata):
@@ -245,15 +253,22 @@ class Index:
         if entry.is_stranger:
             self._strangers[kind, name[0]] += 1
         elif body is not None:
-            data = packed.packed(body)
-            entry.weight = sizes.weight(packed.text(data))
+            if sizes.WEIGHT in body:
+                entry.weight = body[sizes.WEIGHT]
+            else:
+                self._pack(name[0], entry, body)
             is_answer = kind == MODELDEPLOYMENT and sizes.is_stub(body)
             entry.burden = entry.weight + (LARGE_LOOK if is_answer else 0)
             self._burdens[name[0], entry.owner] += entry.burden
-            most = MOST_PACKED if len(data) > SMALL else 2 * MOST_PACKED
-            if self._bytes[name[0]] + len(data) <= most:
-                entry.packed = data
-                self._bytes[name[0]] += len(data)
+
+    def _pack(self, namespace: str, entry: _Entry, body: Mapping[str, Any]) -> None:
+        """Keep the body, if there is room for it in the namespace."""
+        data = packed.packed(body)
+        entry.weight = sizes.weight(packed.text(data))
+        most = MOST_PACKED if len(data) > SMALL else 2 * MOST_PACKED
+        if self._bytes[namespace] + len(data) <= most:
+            entry.packed = data
+            self._bytes[namespace] += len(data)
 
     def _drop(self, kind: Kind, name: Name) -> bool:
         entry = self._entries.get(kind, {}).pop(name, None)

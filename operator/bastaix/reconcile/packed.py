@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bastaix.api import names
-from bastaix.api.sizes import LARGE, PACKED
+from bastaix.api.sizes import LARGE, PACKED, WEIGHT
 from bastaix.reconcile import kinds
-from bastaix.reconcile.reading import Body, in_brief, metadata_of, reduced
+from bastaix.reconcile.reading import Body, in_brief, metadata_of, reduced, weight_of
 
+MOST_CARRIED: Final = 256 * 1024
+"""Bytes of an object; a larger one is read when it is needed, and not held by the watch."""
 LONGEST_ANNOTATION: Final = 4 * 1024
 """Characters of one that is not ours: kubectl's last-applied-configuration repeats the object."""
 
@@ -22,11 +24,16 @@ LONGEST_ANNOTATION: Final = 4 * 1024
 def brief(data: bytes, kind: kinds.Kind | None = None) -> Body:
     """One object as text: its metadata in brief, and the whole under PACKED, if it may be ours.
 
+    Of one that may be, and is large, its weight instead.
+
     ValueError: no name is in it.
     """
     metadata = metadata_of(data)
-    if kind is not None and metadata is not None and not kinds.may_be_ours(kind, metadata):
-        return {"metadata": in_brief(metadata), PACKED: None}
+    if kind is not None and metadata is not None:
+        if not kinds.may_be_ours(kind, metadata):
+            return {"metadata": in_brief(metadata), PACKED: None}
+        if len(data) > MOST_CARRIED:
+            return {"metadata": in_brief(metadata), PACKED: None, WEIGHT: weight_of(data)}
     limit = LARGE if kind is None else kinds.limit(kind)
     body = json.loads(data) if limit.allows(data) else reduced(data, limit)
     if PACKED in body:

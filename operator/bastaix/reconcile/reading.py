@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bastaix.api import names
-from bastaix.api.sizes import DEEPEST, LARGE, PACKED, PLAIN, STRING, Limit, nested
+from bastaix.api.sizes import DEEPEST, LARGE, PACKED, PLAIN, STRING, Limit, nested, weight
 from bastaix.observe.ownership import controller_ref
 
 Body = dict[str, Any]
@@ -85,6 +85,14 @@ def metadata_of(data: bytes) -> Body | None:
     except json.JSONDecodeError:
         pass
     return None
+
+
+def weight_of(data: bytes) -> int:
+    """About how many bytes an object takes, without what others may have added to its metadata."""
+    for key, start, end in members(data, 0):
+        if key == "metadata":
+            return weight(data) - weight(data[start:end])
+    return weight(data)
 
 
 def reduced(data: bytes, limit: Limit) -> Body:

@@ -1,5 +1,6 @@
 """What one tenant makes large costs nobody else: ownership is decided before anything is read."""
 
+import asyncio
 import base64
 import json
 import os
@@ -223,11 +224,12 @@ async def test_a_modeldeployment_is_measured_without_what_others_repeat_of_it() 
     body = {"metadata": metadata("m", **more), "spec": {"app": {"args": args}}}
     index = Index()
     await told(index, kinds.MODELDEPLOYMENT, body)
-    found = await cluster(Server(), index).read(kinds.MODELDEPLOYMENT, OWNER) or {}
+    found = await cluster(Server(body), index).read(kinds.MODELDEPLOYMENT, OWNER) or {}
     assert found["spec"] == body["spec"]
     kept = {"metadata": metadata("m-1", MODEL, **more), "data": {"template": args}}
     await told(index, kinds.CONTROLLERREVISION, kept)
-    (found,) = await cluster(Server(), index).owned(kinds.CONTROLLERREVISION, OWNER, {"u0"})
+    model = cluster(Server(kept), index)
+    (found,) = await model.owned(kinds.CONTROLLERREVISION, OWNER, {"u0"})
     assert found["data"] == {"template": args}
 
 
@@ -278,3 +280,42 @@ async def test_a_look_is_large_where_all_of_one_weighs_much_or_it_is_too_large_i
     index.forget(kinds.POD)
     index.forget(kinds.MODELDEPLOYMENT)
     assert not index._burdens
+
+
+async def test_what_is_large_is_not_held_by_the_watch_and_read_once_when_it_is_needed() -> None:
+    index, body = Index(), pod("m", MODEL, env=[{"name": "e", "value": "x" * 300_000}])
+    page = await session.page(b'{"items":[' + text(body) + b"]}", kinds.RAYSERVICE)
+    assert len(text(page)) < 1000
+    assert index.told(kinds.RAYSERVICE, page["items"][0])
+    assert index.weight(kinds.RAYSERVICE, OWNER) > 300_000
+    server = Server(body)
+    model = cluster(server, index)
+    for _ in range(2):
+        found = await model.read(kinds.RAYSERVICE, OWNER) or {}
+        assert found["spec"] == body["spec"]
+    assert server.asked == ["m"]
+    assert not index.told(kinds.RAYSERVICE, page["items"][0]), "it is no news"
+    assert index.body(kinds.RAYSERVICE, OWNER)
+
+
+async def test_large_bodies_are_read_one_after_another() -> None:
+    class Slow(Server):
+        at_once = 0
+        most = 0
+
+        async def request(self, method: str, path: str, _: Any = None, **options: Any) -> Any:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            await asyncio.sleep(0)
+            self.at_once -= 1
+            return await super().request(method, path, _, **options)
+
+    env = [{"name": "e", "value": "x" * 300_000}]
+    index, bodies = Index(), [pod(f"m{number}", MODEL, env=env) for number in range(9)]
+    for body in bodies:
+        await told(index, kinds.RAYSERVICE, body)
+    server = Slow(*bodies)
+    model = cluster(server, index)
+    named = [("demo", body["metadata"]["name"]) for body in bodies]
+    await asyncio.gather(*(model.read(kinds.RAYSERVICE, name) for name in named))
+    assert server.most == 1
