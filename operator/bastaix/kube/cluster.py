@@ -219,6 +219,7 @@ class KubeCluster:
         self._served: frozenset[Kind] = frozenset()
         self._status_fields = older_crd.StatusFields()
         self._large = LargeReads()
+        self._events = LargeReads()
 
     def omitted(self) -> int:
         """How many fields of a status the CRD was found to lack."""
@@ -402,7 +403,8 @@ class KubeCluster:
         for _ in range(MOST_EVENT_REQUESTS):
             query["limit"] = "1" if is_large else str(MOST_EVENTS)
             try:
-                async with self._large.turn(namespace) if is_large else nullcontext():
+                # the API server looks through all Events of the namespace for each page
+                async with self._events.turn(namespace, is_large=is_large):
                     page = await self._events_page(namespace, query, is_large=is_large)
             except Refused as refused:
                 if refused.status != TOO_LARGE or is_large:

@@ -5,7 +5,7 @@ They would be held at once, and a process has some 150 MiB for all of them.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
 AT_ONCE: Final = 2
@@ -19,12 +19,15 @@ class LargeReads:
         self._waiting: dict[str, int] = {}
 
     @asynccontextmanager
-    async def turn(self, namespace: str) -> AsyncIterator[None]:
-        """For one answer. Each namespace waits once, so none waits for more than one of another."""
+    async def turn(self, namespace: str, *, is_large: bool = True) -> AsyncIterator[None]:
+        """For one answer, one after another in a namespace, so none waits for many of another.
+
+        One that is not large waits for those of its namespace alone.
+        """
         lock = self._namespaces.setdefault(namespace, asyncio.Lock())
         self._waiting[namespace] = self._waiting.get(namespace, 0) + 1
         try:
-            async with lock, self._places:
+            async with lock, self._places if is_large else nullcontext():
                 yield
         finally:
             self._waiting[namespace] -= 1

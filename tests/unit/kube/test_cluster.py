@@ -220,24 +220,26 @@ class Events(Server):
         self.sizes = sizes
         """Of each in bytes; the last is the newest."""
         self.message = message
-        self.large = Counter[str]()
-        """Paths that are being read, without a bound by which many might be."""
+        self.read = Counter[tuple[str, bool]]()
+        """What is being read: the path, and whether it is large."""
         self.most_large = 0
-        self.most_large_of_one = 0
+        self.most_of_one = 0
 
     async def request(self, method: str, path: str, *_: Any, **options: Any) -> Any:
         query = options["query"]
         self.requests.append((method, dict(query)))
         first, limit = int(query.get("continue") or 0), int(query["limit"])
         numbers = range(first, min(first + limit, len(self.sizes)))
+        is_large = limit == 1
+        self.read[path, is_large] += 1
+        self.most_large = max(
+            self.most_large, sum(n for (_, large), n in self.read.items() if large)
+        )
+        self.most_of_one = max(self.most_of_one, self.read[path, True] + self.read[path, False])
+        await asyncio.sleep(0)
+        self.read[path, is_large] -= 1
         if sum(self.sizes[number] for number in numbers) > options["most"]:
             raise Refused(413, "TooLarge", "the answer is too large")
-        if limit == 1:
-            self.large[path] += 1
-            self.most_large = max(self.most_large, self.large.total())
-            self.most_large_of_one = max(self.most_large_of_one, self.large[path])
-            await asyncio.sleep(0)
-            self.large[path] -= 1
         said = {"message": self.message, "metadata": {"name": "e"}} if self.message else {}
         items = [
             {"reason": f"r{number}", "lastTimestamp": f"2026-01-01T00:{number:02}:00Z", **said}
@@ -289,7 +291,7 @@ async def test_large_events_of_all_are_read_two_at_a_time_and_one_of_a_namespace
     found = await asyncio.gather(*map(model.events, pods))
     assert [len(events) for events in found] == [4] * len(pods)
     assert server.most_large == 2
-    assert server.most_large_of_one == 1
+    assert server.most_of_one == 1
 
 
 async def test_no_more_events_are_read_than_a_bounded_number_of_requests_brings() -> None:
