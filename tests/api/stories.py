@@ -1,0 +1,112 @@
+"""Rollouts from one commit to another with the fakes of `world`, each in a namespace of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bastaix.reconcile import kinds
+from bastaix.rollout.memory import recorded
+from tests.api.world import (
+    FakeApp,
+    FakeJobs,
+    FakeKubeRay,
+    World,
+    change,
+    deploy,
+    modeldeployment,
+    selected,
+    source,
+)
+
+RAYSERVICE = kinds.RAYSERVICE
+
+
+@dataclass(frozen=True)
+class Story:
+    rollout: dict[str, Any]
+    end: str
+    """The reason of Ready in the end."""
+    fails: bool = False
+    spoils: bool = False
+    result: dict[str, Any] | None = None
+    """How evaluations of the candidate end."""
+
+
+QUICK = {"drainSeconds": 1, "bakeSeconds": 1}
+GATE = {"gate": {"dataset": {"path": "evals/golden.jsonl"}}}
+STORIES = {
+    "evaluated": Story({**QUICK, **GATE}, "Ready", result={"outcome": "Passed"}),
+    "too-bad": Story({**QUICK, **GATE}, "EvaluationFailed", result={"outcome": "Failed"}),
+    "blue-green": Story(QUICK, "Ready"),
+    "withdrawn": Story(QUICK, "ServeFailed", fails=True),
+    "recreate": Story({**QUICK, "strategy": "Recreate"}, "Ready"),
+    "recreate-and-back": Story({**QUICK, "strategy": "Recreate"}, "ServeFailed", fails=True),
+    "turned-back": Story({"drainSeconds": 60, "bakeSeconds": 60}, "WrongAnswer", spoils=True),
+}
+
+
+class Telling:
+    """One story in a namespace: `begin`, `move` until it is begun, `turn`, `move` until its end."""
+
+    def __init__(self, world: World, app: FakeApp, story: Story, namespace: str) -> None:
+        self.namespace = world.namespace(namespace)
+        self.story = story
+        self._world = world
+        self._app = app
+        self._first = ""
+
+    def begin(self) -> None:
+        rollout = {key: value for key, value in self.story.rollout.items() if key != "gate"}
+        deploy(self._world, modeldeployment(self.namespace, rollout=rollout))
+
+    def turn(self) -> None:
+        """Ask for another commit."""
+        self._first = selected(self._world, self.namespace)
+        spec = {"source": source("b" * 40), "rollout": self.story.rollout}
+        change(self._world, self.namespace, spec)
+
+    def move(self) -> bool:
+        """Do the world's part; whether the end is there, and nothing is left to go."""
+        self._world_moves()
+        reason = self.story.end if self._first else "Ready"
+        md = self._world.get(kinds.MODELDEPLOYMENT, self.namespace, "echo") or {}
+        ready = self._world.ready(self.namespace)
+        one = len(self._world.list(RAYSERVICE, self.namespace)) == 1 or self.story.spoils
+        serving = self._world.condition("Serving", self.namespace).get("status") == "True"
+        is_current = ready.get("observedGeneration") == md["metadata"]["generation"]
+        return is_current and ready.get("reason") == reason and one and serving
+
+    def ending(self) -> dict[str, Any]:
+        known = recorded(self._world.get(kinds.MODELDEPLOYMENT, self.namespace, "echo") or {})
+        records = known.records if known is not None else {}
+        status = self._world.status(self.namespace)
+        return {
+            "selected": selected(self._world, self.namespace),
+            "outcomes": {hash: (each.outcome, each.reason) for hash, each in records.items()},
+            "active": status["active"]["revision"],
+            "stalled": self._world.condition("Stalled", self.namespace).get("reason"),
+        }
+
+    def _world_moves(self) -> None:
+        world, namespace, story = self._world, self.namespace, self.story
+        kuberay, there = FakeKubeRay(world), world.list(RAYSERVICE, namespace)
+        names = {each["metadata"]["name"] for each in there}
+        for cluster in world.list(kinds.RAYCLUSTER, namespace):
+            owner = cluster["metadata"]["ownerReferences"][0]["name"]
+            if owner not in names:
+                kuberay.remove({"metadata": {"namespace": namespace, "name": owner}})
+        for each in there:
+            name = each["metadata"]["name"]
+            if "activeServiceStatus" in (each.get("status") or {}):
+                continue
+            if story.fails and self._first not in ("", name):
+                kuberay.fail(each, "KeyError: 1")
+            else:
+                kuberay.run(each)
+        for job in world.list(kinds.JOB, namespace):
+            if story.result is not None and "conditions" not in (job.get("status") or {}):
+                FakeJobs(world).end(job, story.result)
+        spoilt = f"{namespace}/echo"
+        if story.spoils and self._first and selected(world, namespace) != self._first:
+            self._app.broken.add(spoilt)
+        else:
+            self._app.broken.discard(spoilt)
