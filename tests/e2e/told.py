@@ -32,13 +32,16 @@ class Told:
 
 
 @contextmanager
-def told(namespace: str, kind: str = "md") -> Iterator[Told]:
-    """Of every object of a kind in the namespace, from here to the end of the block."""
+def told(
+    namespace: str | None, kind: str = "md", kubeconfig: Path = paths.KUBECONFIG
+) -> Iterator[Told]:
+    """Of every object of a kind in the namespace, or in all, from here to the end of the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "told"
         with file.open("w") as out:
-            words = ("get", kind, "-n", namespace, "--watch", "--output=json")
-            kubectl = (str(programs.path("kubectl")), f"--kubeconfig={paths.KUBECONFIG}")
+            place = "--all-namespaces" if namespace is None else f"--namespace={namespace}"
+            words = ("get", kind, place, "--watch", "--output=json")
+            kubectl = (str(programs.path("kubectl")), f"--kubeconfig={kubeconfig}")
             watch = subprocess.Popen([*kubectl, *words], stdout=out)
             try:
                 yield Told(file)
