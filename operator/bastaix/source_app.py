@@ -152,7 +152,13 @@ class Pipeline:
         self._objects = Turns(at_once=OBJECTS_AT_ONCE, of_namespace=1, clock=clock)
 
     async def verified(
-        self, spec: Spec, credential: Credential | None, folder: Path, name: Name
+        self,
+        spec: Spec,
+        credential: Credential | None,
+        folder: Path,
+        name: Name,
+        *,
+        is_known: bool = False,
     ) -> Artifact:
         archive = spec.source.archive
         is_object = archive is not None and objects.are_meant(archive.url)
@@ -166,6 +172,7 @@ class Pipeline:
             trust=self._trust,
             fetching=self._object_turn(name) if is_object else nullcontext(),
             opening=self._opening.turn(name),
+            is_known=is_known,
         )
 
     async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:

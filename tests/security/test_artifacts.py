@@ -197,13 +197,7 @@ def test_with_the_status_lost_and_the_host_down_a_revision_says_what_was_verifie
     commit = host.commit({"app.py": APP})
     model = world.apply(MD, modeldeployment(namespace, source=host.source(commit)))
     digest = verified(world, namespace, controller)["digest"]
-    content = content_key(ModelDeployment.from_body(model).spec.source)
-    forged = artifact(model, FORGED)["metadata"]
-    labels = {names.NAME_LABEL: "echo", names.ARTIFACT_LABEL: names.artifact_label(digest)}
-    metadata = {"name": "echo-1", "namespace": namespace, "labels": labels}
-    metadata["ownerReferences"] = forged["ownerReferences"]
-    data = {"content": content, "digest": digest, "commit": commit}
-    world.apply(CONTROLLERREVISION, {"metadata": metadata, "revision": 1, "data": data})
+    keep_revision(world, model, digest, commit)
     host.instead = DOWN
     controller.stop()
     path = f"{MD.path(namespace, 'echo')}/status"
@@ -211,3 +205,36 @@ def test_with_the_status_lost_and_the_host_down_a_revision_says_what_was_verifie
     world.request("PATCH", path, empty, "application/merge-patch+json")
     controller.start()
     assert verified(world, namespace, controller)["digest"] == digest
+
+
+def keep_revision(world: World, model: Object, digest: str, commit: str) -> None:
+    """What the operator keeps of a revision that it has made of this source."""
+    namespace = model["metadata"]["namespace"]
+    labels = {names.NAME_LABEL: "echo", names.ARTIFACT_LABEL: names.artifact_label(digest)}
+    metadata = {"name": "echo-1", "namespace": namespace, "labels": labels}
+    metadata["ownerReferences"] = artifact(model, FORGED)["metadata"]["ownerReferences"]
+    content = content_key(ModelDeployment.from_body(model).spec.source)
+    data = {"content": content, "digest": digest, "commit": commit}
+    world.apply(CONTROLLERREVISION, {"metadata": metadata, "revision": 1, "data": data})
+
+
+def test_a_deleted_artifact_of_an_earlier_revision_is_made_again(
+    world: World, mallory: World, host: ArchiveHost, controller: SourceProcess, namespace: str
+) -> None:
+    # its entry point is not that of the commit that is asked for later
+    first, second = host.commit({"app.py": APP}), host.commit({"other.py": APP})
+    model = world.apply(MD, modeldeployment(namespace, source=host.source(first)))
+    digest = verified(world, namespace, controller)["digest"]
+    keep_revision(world, model, digest, first)
+    app = {"importPath": "other:build"}
+    world.apply(MD, modeldeployment(namespace, source=host.source(second), app=app))
+    assert verified(world, namespace, controller)["commit"] == second
+    mallory.delete(SECRET, namespace, names.artifact_name("echo", digest))
+    asked = host.asked_for(first)
+    # what the operator says of a new Pod of the earlier revision, which is what serves
+    finding = {"reason": "VolumeMissing", "message": "a Pod waits for it"}
+    status = {"metadata": {"name": "echo", "namespace": namespace}, "status": {"finding": finding}}
+    world.apply(MD, status, "status", manager="operator")
+    until(lambda: held(world, namespace, digest) == digest, "the code is there again", seconds=30)
+    assert host.asked_for(first) == asked + 1
+    assert condition(world, namespace)["reason"] == "Verified"

@@ -7,13 +7,13 @@ artifact is believed only when one of these names its whole digest, and never by
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeGuard
 
 from bastaix.api.conditions import timestamp
 from bastaix.api.sources import code_key, content_key, verification_key
-from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.api.v1alpha1 import ModelDeployment, Source
 from bastaix.observe.observed import moment
 
 MOST: Final = 12
@@ -79,6 +79,19 @@ def revision_anchor(manifest: Mapping[str, Any], uid: str) -> Anchor | None:
     if not isinstance(content, str) or not is_digest(digest):
         return None
     return Anchor(content=content, digest=digest)
+
+
+def origin(source: Source, manifest: Mapping[str, Any]) -> Source | None:
+    """What a ControllerRevision was made of, if that is this source at another commit.
+
+    A revision keeps the name of its source and its commit, and not where it came from.
+    """
+    data = manifest.get("data") or {}
+    commit = data.get("commit")
+    if source.git is None or not isinstance(commit, str):
+        return None
+    at_commit = replace(source, git=replace(source.git, commit=commit))
+    return at_commit if content_key(at_commit) == data.get("content") else None
 
 
 def is_digest(value: object) -> TypeGuard[str]:

@@ -55,9 +55,18 @@ class Code(Protocol):
     """Fetching and checking: `source.pipeline` and `source.sandbox`."""
 
     async def verified(
-        self, spec: Spec, credential: Credential | None, folder: Path, name: Name
+        self,
+        spec: Spec,
+        credential: Credential | None,
+        folder: Path,
+        name: Name,
+        *,
+        is_known: bool = False,
     ) -> Artifact:
-        """Fetch and check, for this ModelDeployment; SourceFailure says why that cannot be."""
+        """Fetch and check, for this ModelDeployment; SourceFailure says why that cannot be.
+
+        `is_known`: it was checked before, and who asks compares its digest.
+        """
 
     async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:
         """Check an artifact that is held; SourceFailure says what is wrong with it."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bastaix.api import names, reasons
 from bastaix.api.conditions import timestamp
@@ -33,6 +33,7 @@ from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
 from bastaix.source.failure import SourceFailure
 from bastaix.source.keeping import Artifacts
+from bastaix.source.losses import SEARCH_SECONDS, Losses, Lost
 from bastaix.source.mishaps import NO_ROOM
 from bastaix.source.retries import Failed, Retries
 from bastaix.source.turns import Turns
@@ -50,6 +51,7 @@ class Verified:
     uid: str
 
 
+Result = TypeVar("Result")
 Case = tuple[str, str, str]
 """Verification key, name and version of the credential: all that a verdict depends on."""
 
@@ -94,6 +96,7 @@ class Controller:
         self._turns = turns
         self._wake = wake
         self._artifacts = Artifacts(secrets, keep_seconds=keep_seconds, now=now, clock=clock)
+        self._losses = Losses(secrets, clock)
         self._work = work
         self._progress = progress_seconds
         self._now = now
@@ -104,7 +107,8 @@ class Controller:
         """Bring what is said of one source up to date; the seconds until another look."""
         waits = False
         try:
-            return await self._look(name)
+            waits_for = (await self._look(name), await self._restore(name))
+            return min((seconds for seconds in waits_for if seconds is not None), default=None)
         except NoTurn:
             waits = True
             return None
@@ -145,12 +149,68 @@ class Controller:
         await self._report(md, verdicts.failed(md, failed.finding, self._now()))
         return self._next_look(md, failed)
 
+    async def _restore(self, name: Name) -> float | None:
+        """Make again what another revision names and somebody has deleted.
+
+        Only its digest is known to be right, so that is compared and nothing else. Of what fails
+        nothing is said in the status, which is of the spec: the Pods that wait are seen by the
+        operator. NoTurn: it waits for one.
+        """
+        md = await self._read(name)
+        if md is None:
+            return None
+        after: float | None = None
+        try:
+            for lost in await self._losses.find(md):
+                if not self._turns.take(name, partial(self._wake, name)):
+                    raise NoTurn
+                failure = await self._made_again(md, lost)
+                secret = names.artifact_name(md.name, lost.digest)
+                logger.warning(
+                    "%s/%s: Secret %s was gone: %s", *name, secret, failure or "made again"
+                )
+                after = SEARCH_SECONDS if failure else after
+        except Superseded:
+            return 0.0
+        except TurnLost:
+            self._turns.give_up(name, partial(self._wake, name))
+            raise
+        except Refused as refusal:
+            if refusal.is_transient:
+                raise
+            logger.warning("%s/%s: what is lost is not made again: %s", *name, refusal)
+        self._losses.note_search(md)
+        return after
+
+    async def _made_again(self, md: ModelDeployment, lost: Lost) -> str | None:
+        """Why it could not be; None: it is there."""
+        wanted = replace(md, spec=replace(md.spec, source=lost.source))
+
+        async def work() -> None:
+            case = ("", md.spec.source.secret or "", await self._version(md))
+            artifact = await self._fetched(wanted, case, is_known=True)
+            if artifact.digest != lost.digest:
+                message = f"{lost.source.commit} gives {artifact.digest}, not {lost.digest}"
+                raise SourceFailure(reasons.DIGEST_MISMATCH, message)
+            await self._artifacts.keep(md, artifact)
+
+        try:
+            await self._telling(md, work(), is_told=False)
+        except SourceFailure as failure:
+            return str(failure.finding)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            return f"the source controller has no room to work: {error.strerror}"
+        return None
+
     async def _read(self, name: Name) -> ModelDeployment | None:
         """None: it is gone, or its spec cannot be read, which the operator says."""
         body = await self._cluster.read(MODELDEPLOYMENT, name)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._retries.forget(name)
             self._artifacts.forget(name)
+            self._losses.forget(name)
             self._turns.forget(name)
             self._judged.pop(name, None)
             return None
@@ -253,14 +313,18 @@ class Controller:
         artifact = await self._fetched(md, case)
         return Verified(artifact, await self._artifacts.keep(md, artifact))
 
-    async def _fetched(self, md: ModelDeployment, case: Case) -> Artifact:
+    async def _fetched(
+        self, md: ModelDeployment, case: Case, *, is_known: bool = False
+    ) -> Artifact:
         host, name = hosts.named(md.spec.source), (md.namespace, md.name)
         asker = (md.namespace, host, *case[1:])
         self._demand_no_pause(host, asker)
         with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
             credential = await self._credential(md)
             try:
-                return await self._code.verified(md.spec, credential, Path(folder), name)
+                return await self._code.verified(
+                    md.spec, credential, Path(folder), name, is_known=is_known
+                )
             except SourceFailure as failure:
                 self._retries.pause(asker, failure)
                 raise
@@ -283,7 +347,9 @@ class Controller:
             )
         return credential
 
-    async def _telling(self, md: ModelDeployment, work: Coroutine[Any, Any, Verified]) -> Verified:
+    async def _telling(
+        self, md: ModelDeployment, work: Coroutine[Any, Any, Result], *, is_told: bool = True
+    ) -> Result:
         """Do this work, say that it goes on if it does for long, and end it when it is in vain.
 
         TurnLost when others are to work first.
@@ -291,7 +357,7 @@ class Controller:
         task = asyncio.create_task(work)
         try:
             await asyncio.wait({task}, timeout=self._progress)
-            if not task.done():
+            if not task.done() and is_told:
                 await self._report_progress(md, reasons.FETCHING_SOURCE.meaning)
             while not task.done():
                 await self._demand_wanted(md)

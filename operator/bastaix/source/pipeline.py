@@ -32,9 +32,11 @@ async def verified(
     trust: Trust | None = None,
     fetching: AbstractAsyncContextManager[None] | None = None,
     opening: AbstractAsyncContextManager[None] | None = None,
+    is_known: bool = False,
 ) -> Artifact:
     """The artifact of a source with code to fetch; `folder` is private, and empty at the end.
 
+    `is_known`: its digest is, so the rest of the spec, which may be of another code, is no matter.
     `arrived` is told the bytes of the archive as it came; it is fetched within `fetching`, and
     opened within `opening`.
     """
@@ -44,20 +46,26 @@ async def verified(
         if arrived is not None:
             arrived(archive.stat().st_size)
         async with opening or nullcontext():
-            return await opened(archive, spec, sandbox)
+            return await opened(archive, spec, sandbox, is_known=is_known)
     finally:
         archive.unlink(missing_ok=True)
 
 
 async def opened(
-    archive: Path, spec: Spec, sandbox: Sandbox, *, from_host: bool = True
+    archive: Path,
+    spec: Spec,
+    sandbox: Sandbox,
+    *,
+    from_host: bool = True,
+    is_known: bool = False,
 ) -> Artifact:
     """The artifact of an archive that has been held against its pin."""
     selected = selection(spec.source)
     if from_host and spec.source.git is not None:
         selected = replace(selected, wrapped=hosts.address(spec.source.git).kind.wrapped)
     try:
-        return await sandbox.open_archive(archive, selected, checks(spec))
+        wanted = None if is_known else checks(spec)
+        return await sandbox.open_archive(archive, selected, wanted)
     except SourceFailure as failure:
         if failure.reason is reasons.SOURCE_NOT_ARCHIVE and spec.source.archive is not None:
             # it is what was pinned, so nobody will ever send a better one

@@ -96,10 +96,14 @@ def _verified(wanted: dict[str, Any], archive: BinaryIO | None) -> Answer:
         raise SourceFailure(
             reasons.DIGEST_MISMATCH, "the artifact that is held is not as it was packed"
         )
-    examination = examine(contents(files), Checks(**wanted["checks"]), wanted["path"])
-    if examination.failure is not None:
-        raise examination.failure
-    return {"digest": digest(data), "files": len(files), "notes": examination.notes}, data
+    checks = wanted["checks"]
+    notes: tuple[str, ...] = ()
+    if checks is not None:
+        examination = examine(contents(files), Checks(**checks), wanted["path"])
+        if examination.failure is not None:
+            raise examination.failure
+        notes = examination.notes
+    return {"digest": digest(data), "files": len(files), "notes": notes}, data
 
 
 def _files(wanted: dict[str, Any], selection: Selection, archive: BinaryIO | None) -> Files:

@@ -120,6 +120,8 @@ class FakeSecrets:
     """The ControllerRevisions there are."""
     reads: list[str] = field(default_factory=list)
     """Artifacts that were read whole."""
+    searches: int = 0
+    """How often it was asked what is in use."""
     mortality: Mortality = field(default_factory=Mortality)
     _version: int = 0
 
@@ -170,6 +172,7 @@ class FakeSecrets:
         ]
 
     async def in_use(self, owner: Name) -> frozenset[str]:
+        self.searches += 1
         return frozenset(self.used)
 
     async def create(self, manifest: Mapping[str, Any]) -> str | None:
@@ -221,6 +224,12 @@ class FakeCode:
     """What is said of an artifact that is held."""
     gate: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    of_commit: dict[str | None, bytes] = field(default_factory=dict)
+    """What a commit gives, where it is another artifact."""
+    failures: dict[str | None, SourceFailure] = field(default_factory=dict)
+    """Why a commit cannot be had."""
+    fetched: list[tuple[str | None, bool]] = field(default_factory=list)
+    """The commits, and whether their digest was known."""
     fetches: int = 0
     rechecks: int = 0
     cancelled: bool = False
@@ -229,9 +238,19 @@ class FakeCode:
     checked: Spec | None = None
 
     async def verified(
-        self, spec: Spec, credential: Mapping[str, bytes] | None, folder: Path, name: Name
+        self,
+        spec: Spec,
+        credential: Mapping[str, bytes] | None,
+        folder: Path,
+        name: Name,
+        *,
+        is_known: bool = False,
     ) -> Artifact:
         self.fetches += 1
+        self.fetched.append((spec.source.commit, is_known))
+        failure = self.failures.get(spec.source.commit)
+        if failure is not None:
+            raise failure
         self.credential = credential
         self.folder = folder
         try:
@@ -239,7 +258,7 @@ class FakeCode:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        return self._made(self.artifact)
+        return self._made(self.of_commit.get(spec.source.commit, self.artifact))
 
     async def recheck(self, data: bytes, spec: Spec, name: Name) -> Artifact:
         self.rechecks += 1

@@ -1,6 +1,7 @@
 """The order of the steps, with a real fetch and a real child process."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,19 @@ async def test_another_commit_than_the_pinned_is_refused(tmp_path: Path) -> None
             await pipeline.verified(wanted, None, allowing(server), tmp_path, Sandbox())
     assert caught.value.reason is reasons.DIGEST_MISMATCH
     assert left_in(tmp_path) == []
+
+
+async def test_what_is_known_is_packed_whatever_else_the_spec_asks_of_it(tmp_path: Path) -> None:
+    async with FakeGitea() as gitea:
+        git = {"repository": f"{gitea.url}/acme/serving", "commit": COMMIT, "host": "Gitea"}
+        wanted = spec(git=git)
+        other = replace(wanted, app=replace(wanted.app, import_path="nowhere:build"))
+        policy = allowing(gitea)
+        found = await pipeline.verified(wanted, None, policy, tmp_path, Sandbox())
+        with pytest.raises(SourceFailure):
+            await pipeline.verified(other, None, policy, tmp_path, Sandbox())
+        known = await pipeline.verified(other, None, policy, tmp_path, Sandbox(), is_known=True)
+    assert (known.digest, known.notes) == (found.digest, ())
 
 
 async def test_what_is_held_is_checked_with_advice_from_the_top_of_its_repository(

@@ -1,0 +1,142 @@
+"""What an earlier revision names is made again when somebody has deleted it: it may serve."""
+
+from pathlib import Path
+
+import pytest
+
+from bastaix.api import names, reasons
+from bastaix.api.sources import content_key
+from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.source.failure import SourceFailure
+from bastaix.source.losses import SEARCH_SECONDS
+from tests.unit.bodies import body, with_field
+from tests.unit.source.controller_fakes import CODE, NAME, OTHER_CODE, digest_of
+from tests.unit.source.story import Story
+
+COMMIT, OTHER_COMMIT = body()["spec"]["source"]["git"]["commit"], "b" * 40
+SECRET = names.artifact_name(NAME[1], digest_of(CODE))
+DOWN = SourceFailure(reasons.SOURCE_UNREACHABLE, "github.com takes no connection")
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> Story:
+    """A revision of one commit is kept, the spec is at another one; both were verified."""
+    story = Story(tmp_path)
+    await story.look()
+    md = ModelDeployment.from_body(story.cluster.body)
+    owner = {"kind": names.KIND, "name": NAME[1], "uid": "uid-1", "controller": True}
+    data = {
+        "content": content_key(md.spec.source),
+        "digest": digest_of(CODE),
+        "commit": COMMIT,
+    }
+    story.secrets.kept = [{"metadata": {"ownerReferences": [owner]}, "data": data}]
+    story.secrets.used = {names.artifact_label(digest_of(CODE))}
+    story.code.of_commit = {OTHER_COMMIT: OTHER_CODE}
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    story.code.fetched.clear()
+    return story
+
+
+async def test_what_an_earlier_revision_names_is_fetched_again(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.ticks.forward(SEARCH_SECONDS)
+    said, writes = story.condition, len(story.cluster.writes)
+    assert await story.look() is None
+    assert story.secrets.data_of(SECRET) == {names.artifact_file(digest_of(CODE)): CODE}
+    assert story.code.fetched == [(COMMIT, True)]
+    assert (story.condition, len(story.cluster.writes)) == (said, writes)
+    story.ticks.forward(SEARCH_SECONDS)
+    await story.look()
+    assert len(story.code.fetched) == 1
+
+
+async def test_it_is_so_too_while_the_specs_own_source_fails(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.change("source.git.commit", "c" * 40)
+    story.code.failures = {"c" * 40: DOWN}
+    story.ticks.forward(SEARCH_SECONDS)
+    await story.look()
+    assert story.verdict == ("False", "SourceUnreachable")
+    assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+async def test_a_pod_that_waits_for_a_volume_is_looked_after_at_once(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    await story.look()
+    assert (NAME[0], SECRET) not in story.secrets.manifests
+    searches = story.secrets.searches
+    await story.look()
+    assert story.secrets.searches == searches, "it is looked for only now and then"
+    finding = {"reason": "VolumeMissing", "message": "Pod p"}
+    story.cluster.put(with_field(story.cluster.body, "status.finding", finding))
+    await story.look()
+    assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+async def test_what_the_host_gives_now_is_kept_only_if_it_is_the_same(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.code.of_commit[COMMIT] = b"something else"
+    story.ticks.forward(SEARCH_SECONDS)
+    assert await story.look() == SEARCH_SECONDS
+    assert set(story.secrets.manifests) == {
+        (NAME[0], names.artifact_name(NAME[1], digest_of(OTHER_CODE)))
+    }
+    assert story.verdict == ("True", "Verified")
+
+
+async def test_a_host_that_does_not_answer_is_asked_again_later(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.code.failure = DOWN
+    story.ticks.forward(SEARCH_SECONDS)
+    said = story.condition
+    assert await story.look() == SEARCH_SECONDS
+    assert story.condition == said
+    story.code.failure = None
+    await story.look()
+    assert len(story.code.fetched) == 1
+    story.ticks.forward(SEARCH_SECONDS)
+    assert await story.look() is None
+    assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+async def test_a_secret_of_somebody_else_with_its_name_is_left(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.secrets.put(SECRET, {"x": b"y"})
+    story.ticks.forward(SEARCH_SECONDS)
+    await story.look()
+    assert story.secrets.data_of(SECRET) == {"x": b"y"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("source.git.path", "elsewhere"),
+        ("source.git.repository", "https://github.com/acme/other"),
+        ("source", {"image": {}}),
+    ],
+)
+async def test_from_where_it_came_is_not_guessed(story: Story, field: str, value: object) -> None:
+    story.change(field, value)
+    await story.look()
+    story.code.fetched.clear()
+    story.secrets.remove(SECRET)
+    story.ticks.forward(SEARCH_SECONDS)
+    await story.look()
+    assert story.code.fetched == []
+
+
+async def test_it_takes_its_turn_like_any_other(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.ticks.forward(SEARCH_SECONDS)
+    others = [(NAME[0], f"other-{number}") for number in range(2)]
+    for other in others:
+        assert story.turns.take(other, lambda: None)
+    assert await story.look() is None
+    assert story.code.fetched == []
+    for other in others:
+        story.turns.release(other)
+    assert story.woken == [NAME]
+    await story.look()
+    assert (NAME[0], SECRET) in story.secrets.manifests
