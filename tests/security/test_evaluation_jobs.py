@@ -203,6 +203,23 @@ def test_a_second_pod_is_no_result_while_there_are_two(
     assert found.outcome == "Error"
 
 
+def test_a_pod_that_is_taken_from_the_job_controller_is_no_failure_of_its_job(
+    world: World, mallory: World, job: Object
+) -> None:
+    """This is not promised either: the Job goes on, with whatever Pod takes its place."""
+    (pod,) = pods(world, job)
+    metadata = pod["metadata"]
+    stripped = {"metadata": {"finalizers": None}}
+    mallory.merge(POD, metadata["namespace"], metadata["name"], stripped)
+    delete(mallory, pod)
+    known = metadata["uid"]
+    until(
+        lambda: [each["metadata"]["uid"] for each in pods(world, job)] not in ([], [known]),
+        "another Pod is there",
+    )
+    assert over(world, job) == set()
+
+
 def test_who_may_change_pods_can_evaluate_in_the_place_of_the_evaluation(
     world: World, mallory: World, job: Object
 ) -> None:
