@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+STACK = 1024 * 1024
+
 
 class OperatorProcess:
     """`with OperatorProcess(kubeconfig, log) as operator:` ends it by SIGTERM."""
@@ -21,9 +23,15 @@ class OperatorProcess:
     command = "operator"
 
     def __init__(
-        self, kubeconfig: Path, log: Path, *options: str, settings: Mapping[str, str] | None = None
+        self,
+        kubeconfig: Path,
+        log: Path,
+        *options: str,
+        settings: Mapping[str, str] | None = None,
+        memory: int | None = None,
     ) -> None:
-        """`settings` go into the environment."""
+        """`settings` go into the environment; `memory` is the limit of its data in bytes."""
+        self._wrapper = () if memory is None else limited(memory)
         self.settings = dict(settings or {})
         self._kubeconfig = kubeconfig
         self._log = log
@@ -40,7 +48,15 @@ class OperatorProcess:
         listen = f"--listen=127.0.0.1:{self._port}"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bastaix", self.command, listen, *self._options],
+                [
+                    *self._wrapper,
+                    sys.executable,
+                    "-m",
+                    "bastaix",
+                    self.command,
+                    listen,
+                    *self._options,
+                ],
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -131,6 +147,15 @@ class SourceProcess(OperatorProcess):
     """The source controller in the same way."""
 
     command = "source"
+
+
+def limited(memory: int) -> tuple[str, ...]:
+    """Begins a command that gets no more memory: what a cgroup would kill ends in MemoryError.
+
+    What is written to counts, so the stacks of threads are made small; the files that are mapped
+    do not, so the peak of what is resident is to be looked at as well.
+    """
+    return ("prlimit", f"--data={memory}", f"--stack={STACK}:{STACK}")
 
 
 def until(
