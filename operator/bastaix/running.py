@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -94,6 +95,7 @@ async def run(
     def notes() -> Sequence[str]:
         return [*election.notes(), *informer.notes()]
 
+    raise_file_limit()
     metrics.watch_depth(lambda: queue.depth)
     metrics.watch_leading(lambda: election.leads)
     server = await web.serve(settings, metrics.page, health, readiness, notes)
@@ -101,6 +103,14 @@ async def run(
         await work(queue, informer, settings.workers, stop, election)
     finally:
         await server.cleanup()
+
+
+def raise_file_limit() -> None:
+    """To as many open files as this process may have; 1024 are what it often begins with."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # some kernels, as that of macOS, take less than what they call the hard limit
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def work(
