@@ -60,7 +60,7 @@ cluster-down: venv ## Stop it and leave nothing running; images stay cached
 cluster-status: venv ## What runs, what does not, where the logs are
 	@$(PYTHON) -m cluster status
 
-kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$$(make -s kubeconfig)
+kubeconfig: venv ## Print the kubeconfig's path: export KUBECONFIG=$(make -s kubeconfig)
 	@$(PYTHON) -m cluster kubeconfig
 
 ##@ Tests

@@ -58,6 +58,15 @@ def test_a_second_look_writes_nothing() -> None:
     assert stage.notes.events == []
 
 
+def test_what_fails_at_the_first_look_is_told_in_an_event_too() -> None:
+    stage = Stage(checked=False)
+    stage.refuse("SecretNotFound", "namespace demo has no Secret git-token")
+    stage.run()
+    assert stage.notes.events == [("SecretNotFound", False)]
+    stage.run()
+    assert len(stage.notes.events) == 1
+
+
 def test_it_answers_once_and_is_ready() -> None:
     stage = Stage()
     stage.run()
