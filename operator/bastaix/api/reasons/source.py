@@ -95,7 +95,8 @@ PATH_NOT_FOUND: Final = Reason(
 IMPORT_PATH_NOT_FOUND: Final = Reason(
     "ImportPathNotFound",
     "The code has no such module at its root, or the module has no such name.",
-    "Correct app.importPath, or `path` so that the module stands at its root.",
+    "Correct app.importPath, or `path` so that the module stands at its root, or the line that is"
+    " named.",
     "never",
 )
 DEPENDENCY_CONFLICT: Final = Reason(
