@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bastaix.api import names
-from bastaix.api.sources import content_key
+from bastaix.api.sources import EARLIER_DIGITS, content_fields, content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.kube.secrets import SECRET
 from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT
@@ -114,7 +114,7 @@ def artifact(model: Object, code: bytes, *, name: str = "", **more: Any) -> Obje
     """As the source controller makes it, with the annotation that versions before looked for."""
     digest = f"sha256:{hashlib.sha256(code).hexdigest()}"
     metadata = model["metadata"]
-    content = content_key(ModelDeployment.from_body(model).spec.source)
+    content = content_key(ModelDeployment.from_body(model).spec.source) or ""
     owner = {"apiVersion": MD.api_version, "kind": MD.name, "controller": True}
     return {
         "metadata": {
@@ -125,7 +125,9 @@ def artifact(model: Object, code: bytes, *, name: str = "", **more: Any) -> Obje
                 names.MANAGED_BY_LABEL: names.MANAGED_BY,
                 names.ARTIFACT_LABEL: names.artifact_label(digest),
             },
-            "annotations": {f"{names.GROUP}/source-{content}": "x 2026-01-01T00:00:00Z"},
+            "annotations": {
+                f"{names.GROUP}/source-{content[:EARLIER_DIGITS]}": "x 2026-01-01T00:00:00Z"
+            },
             "ownerReferences": [{**owner, "name": "echo", "uid": metadata["uid"]}],
         },
         "type": TYPE,
@@ -214,7 +216,7 @@ def keep_revision(world: World, model: Object, digest: str, commit: str) -> None
     metadata = {"name": "echo-1", "namespace": namespace, "labels": labels}
     metadata["ownerReferences"] = artifact(model, FORGED)["metadata"]["ownerReferences"]
     content = content_key(ModelDeployment.from_body(model).spec.source)
-    data = {"content": content, "digest": digest, "commit": commit}
+    data = {**content_fields(content), "digest": digest, "commit": commit}
     world.apply(CONTROLLERREVISION, {"metadata": metadata, "revision": 1, "data": data})
 
 

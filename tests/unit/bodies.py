@@ -4,7 +4,7 @@ import copy
 import hashlib
 from typing import Any
 
-from bastaix.api.sources import content_key, verification_key
+from bastaix.api.sources import content_key, verification_fields
 from bastaix.api.v1alpha1 import ModelDeployment
 
 MD: dict[str, Any] = {
@@ -42,7 +42,7 @@ def verified(given: dict[str, Any], digest: str | None = None) -> dict[str, Any]
         "digest": digest or digest_of(md),
         "bytes": 1000,
         "files": 3,
-        "verified": verification_key(md.spec),
+        **verification_fields(md.spec),
     }
     with_source = with_field(given, "status.source", source)
     return answered(with_source, "True", "Verified", "3 files")

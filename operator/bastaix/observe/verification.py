@@ -9,7 +9,7 @@ from typing import Final
 from bastaix.api import reasons
 from bastaix.api.conditions import SOURCE_VERIFIED, find_condition
 from bastaix.api.errors import Stalled, Waiting
-from bastaix.api.sources import code_key, verification_key
+from bastaix.api.sources import is_code_verified, verification_key
 from bastaix.api.v1alpha1 import ModelDeployment, Source
 
 # Whatever the source controller writes wakes the operator; this is for what is never written.
@@ -21,14 +21,13 @@ def verified(md: ModelDeployment) -> str | None:
 
     Raises what the source controller found wrong, or that it has not answered yet.
     """
-    key = verification_key(md.spec)
-    if key is None:
+    if verification_key(md.spec) is None:
         return None
     source = md.status.get("source") or {}
     condition = find_condition(md.status.get("conditions") or (), SOURCE_VERIFIED) or {}
-    last, status = str(source.get("verified", "")), condition.get("status")
+    status, is_verified = condition.get("status"), is_code_verified(source, md.spec)
     # another data set is looked at while what runs, of the same code, goes on
-    if status in ("True", "Unknown") and "digest" in source and code_key(last) == code_key(key):
+    if status in ("True", "Unknown") and "digest" in source and is_verified:
         return str(source["digest"])
     if status != "True" and condition.get("observedGeneration") == md.generation:
         # one of a newer source controller may be unknown here

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bastaix.api import names
-from bastaix.api.sources import content_key
+from bastaix.api.sources import content_fields, content_key, written_content
 from bastaix.api.v1alpha1 import ModelDeployment, Resources
 from bastaix.render import pods, raycluster, serve_config
 
@@ -121,7 +121,7 @@ def controller_revision(md: ModelDeployment, revision: Revision) -> dict[str, An
         "digest": revision.digest,
         "deployment": revision.deployment,
         "sha256": revision.sha256,
-        "content": revision.content,
+        **content_fields(revision.content),
     }
     return {
         "apiVersion": "apps/v1",
@@ -152,7 +152,7 @@ def from_controller_revision(manifest: Mapping[str, Any]) -> Revision | None:
         digest=data.get("digest"),
         deployment=data.get("deployment"),
         sha256=data.get("sha256"),
-        content=data.get("content"),
+        content=None if (content := written_content(data)) is None else str(content),
     )
 
 

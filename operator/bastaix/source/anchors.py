@@ -12,7 +12,14 @@ from datetime import datetime
 from typing import Any, Final, TypeGuard
 
 from bastaix.api.conditions import timestamp
-from bastaix.api.sources import code_key, content_key, verification_key
+from bastaix.api.sources import (
+    EARLIER_DIGITS,
+    content_fields,
+    content_key,
+    is_code_verified,
+    is_content,
+    written_content,
+)
 from bastaix.api.v1alpha1 import ModelDeployment, Source
 from bastaix.observe.observed import moment
 
@@ -28,7 +35,7 @@ class Anchor:
     """One content and the artifact that it gave."""
 
     content: str
-    """`api.sources.content_key` of what was fetched and packed."""
+    """`api.sources.content_key` of what was fetched and packed; of an earlier version 16 digits."""
     digest: str
     """`sha256:` and 64 hex digits, of the artifact's bytes."""
     uid: str | None = None
@@ -36,25 +43,38 @@ class Anchor:
     at: datetime | None = None
     """When it was asked for last."""
 
+    def is_of(self, content: str) -> bool:
+        return is_content(self.content, content)
+
+    @property
+    def entry(self) -> str:
+        """By what the list in a status tells it apart."""
+        return self.content[:EARLIER_DIGITS]
+
 
 def anchors(md: ModelDeployment) -> Mapping[str, Anchor]:
-    """By content key: those of `status.source.artifacts`, and what follows from the rest.
+    """By `entry`: those of `status.source.artifacts`, and what follows from the rest.
 
     Earlier versions wrote the digest and the verification key alone. Where that key is of the
     code that the spec asks for now, the digest is of this content.
     """
     source = md.status.get("source") or {}
-    found = {anchor.content: anchor for anchor in _listed(source.get("artifacts") or ())}
-    content, key = content_key(md.spec.source), verification_key(md.spec)
-    last, digest = str(source.get("verified", "")), source.get("digest")
-    if content and key and is_digest(digest) and code_key(last) == code_key(key):
-        found.setdefault(content, Anchor(content=content, digest=digest))
+    found = {anchor.entry: anchor for anchor in _listed(source.get("artifacts") or ())}
+    content, digest = content_key(md.spec.source), source.get("digest")
+    if content and is_digest(digest) and is_code_verified(source, md.spec):
+        anchor = Anchor(content=content, digest=digest)
+        found.setdefault(anchor.entry, anchor)
     return found
+
+
+def anchor_of(md: ModelDeployment, content: str) -> Anchor | None:
+    """What this content gave, as the status says."""
+    return next((anchor for anchor in anchors(md).values() if anchor.is_of(content)), None)
 
 
 def artifacts(md: ModelDeployment, newest: Anchor) -> list[Written]:
     """`status.source.artifacts` with this one in it; of the rest, the latest."""
-    others = [anchor for anchor in anchors(md).values() if anchor.content != newest.content]
+    others = [anchor for anchor in anchors(md).values() if anchor.entry != newest.entry]
     # of those whose time is the same it must not matter how the list was sorted
     others.sort(key=lambda anchor: (_seconds(anchor), anchor.content), reverse=True)
     return in_order(_written(anchor) for anchor in (newest, *others[: MOST - 1]))
@@ -75,7 +95,7 @@ def revision_anchor(manifest: Mapping[str, Any], uid: str) -> Anchor | None:
     if not any(owner.get("controller") and owner.get("uid") == uid for owner in owners):
         return None
     data = manifest.get("data") or {}
-    content, digest = data.get("content"), data.get("digest")
+    content, digest = written_content(data), data.get("digest")
     if not isinstance(content, str) or not is_digest(digest):
         return None
     return Anchor(content=content, digest=digest)
@@ -91,7 +111,8 @@ def origin(source: Source, manifest: Mapping[str, Any]) -> Source | None:
     if source.git is None or not isinstance(commit, str):
         return None
     at_commit = replace(source, git=replace(source.git, commit=commit))
-    return at_commit if content_key(at_commit) == data.get("content") else None
+    content = content_key(at_commit)
+    return at_commit if content and is_content(written_content(data), content) else None
 
 
 def is_digest(value: object) -> TypeGuard[str]:
@@ -100,7 +121,7 @@ def is_digest(value: object) -> TypeGuard[str]:
 
 def _listed(entries: Iterable[Mapping[str, Any]]) -> Iterable[Anchor]:
     for entry in entries:
-        content, digest = entry.get("content"), entry.get("digest")
+        content, digest = written_content(entry), entry.get("digest")
         if isinstance(content, str) and is_digest(digest):
             at = moment(entry.get("at"))
             yield Anchor(content=content, digest=digest, uid=entry.get("uid"), at=at)
@@ -108,7 +129,7 @@ def _listed(entries: Iterable[Mapping[str, Any]]) -> Iterable[Anchor]:
 
 def _written(anchor: Anchor) -> Written:
     fields = {
-        "content": anchor.content,
+        **content_fields(anchor.content),
         "digest": anchor.digest,
         "uid": anchor.uid,
         "at": None if anchor.at is None else timestamp(anchor.at),

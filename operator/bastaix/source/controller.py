@@ -126,17 +126,17 @@ class Controller:
             await self._report(md, verdicts.in_image(md, self._now()))
             await self._collect(md, None)
             return None
-        anchor = anchors.anchors(md).get(content)
+        anchor = anchors.anchor_of(md, content)
         if md.objection is not None and not (anchor or await self._artifacts.is_named(md, content)):
             # the operator makes no revision of it, so nobody needs its code
             self._retries.forget(name)
             await self._report(md, verdicts.failed(md, md.objection, self._now()))
             return None
-        if anchor is not None and verdicts.is_verified(md, key):
+        if anchor is not None and verdicts.is_verified(md):
             uid = await self._uid(md, anchor)
             if uid is not None:
                 self._retries.forget(name)
-                anchor = replace(anchor, uid=uid)
+                anchor = replace(anchor, content=content, uid=uid)
                 await self._report(md, verdicts.still_verified(md, anchor, self._now()))
                 await self._collect(md, anchor.digest)
                 return None
@@ -263,18 +263,18 @@ class Controller:
         self._turns.forget(name)
         if isinstance(verdict, Verified):
             self._retries.forget(name)
-            await self._report(md, self._verified(md, case, verdict))
+            await self._report(md, self._verified(md, verdict))
             self._count(md, reasons.VERIFIED, began)
             return None
         await self._report(md, verdicts.failed(md, verdict.finding, self._now()))
         self._count(md, verdict.finding.reason, began)
         return self._next_look(md, verdict)
 
-    def _verified(self, md: ModelDeployment, case: Case, verified: Verified) -> verdicts.Status:
+    def _verified(self, md: ModelDeployment, verified: Verified) -> verdicts.Status:
         artifact, now = verified.artifact, self._now()
         content = content_key(md.spec.source) or ""
         anchor = Anchor(content=content, digest=artifact.digest, uid=verified.uid, at=now)
-        return verdicts.verified(md, case[0], artifact, anchor, now)
+        return verdicts.verified(md, artifact, anchor, now)
 
     async def _verdict(self, md: ModelDeployment, case: Case) -> Verified | Failed:
         """NoTurn when it must wait for one."""

@@ -87,7 +87,7 @@ class Artifacts:
 
         SourceFailure when its name is taken by a Secret that is somebody else's.
         """
-        known = anchors.anchors(md).get(content)
+        known = anchors.anchor_of(md, content)
         digests = [known.digest] if known else await self._named_by_revisions(md, content)
         for digest in digests:
             held = await self._inspect(md, digest)
@@ -114,7 +114,7 @@ class Artifacts:
     async def _named_by_revisions(self, md: ModelDeployment, content: str) -> list[str]:
         revisions = await self._secrets.revisions((md.namespace, md.name))
         found = [anchors.revision_anchor(revision, md.uid) for revision in revisions]
-        return sorted({each.digest for each in found if each and each.content == content})
+        return sorted({each.digest for each in found if each and each.is_of(content)})
 
     async def _inspect(self, md: ModelDeployment, digest: str) -> Held | None:
         """What is kept under this artifact's name, if it is that; what pretends to be is removed.

@@ -74,7 +74,7 @@ class Losses:
             anchor = anchors.revision_anchor(revision, md.uid)
             if anchor is None or names.artifact_label(anchor.digest) not in labels:
                 continue
-            if anchor.content == current:
+            if current is not None and anchor.is_of(current):
                 continue
             source = anchors.origin(md.spec.source, revision)
             if source is not None:

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from bastaix.api import names, reasons
 from bastaix.api.conditions import SOURCE_VERIFIED, find_condition, set_condition
 from bastaix.api.reasons import Finding, Reason
+from bastaix.api.sources import is_verified as is_verified_by
+from bastaix.api.sources import verification_fields
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source import anchors
 from bastaix.source.anchors import Anchor
@@ -21,9 +23,7 @@ LONGEST_MESSAGE: Final = 2000
 Status = dict[str, Any]
 
 
-def verified(
-    md: ModelDeployment, key: str, artifact: Artifact, anchor: Anchor, now: datetime
-) -> Status:
+def verified(md: ModelDeployment, artifact: Artifact, anchor: Anchor, now: datetime) -> Status:
     """`anchor` is that of the artifact."""
     count = len(artifact.data)
     found = f"{artifact.files} files, {count} bytes, {artifact.digest}"
@@ -32,7 +32,7 @@ def verified(
         "digest": artifact.digest,
         "bytes": count,
         "files": artifact.files,
-        "verified": key,
+        **verification_fields(md.spec),
         "artifacts": anchors.artifacts(md, anchor),
     }
     return {
@@ -71,15 +71,19 @@ def fetching(md: ModelDeployment, now: datetime, message: str) -> Status | None:
 def still_verified(md: ModelDeployment, anchor: Anchor, now: datetime) -> Status:
     """As it stands, said of the generation that there is now."""
     return {
-        "source": {**last_source(md), "artifacts": anchors.artifacts(md, anchor)},
+        "source": {
+            **last_source(md),
+            **verification_fields(md.spec),
+            "artifacts": anchors.artifacts(md, anchor),
+        },
         **_said(md, "True", reasons.VERIFIED, str(_condition(md).get("message", "")), now),
     }
 
 
-def is_verified(md: ModelDeployment, key: str) -> bool:
+def is_verified(md: ModelDeployment) -> bool:
     before = _condition(md)
     true = before.get("status") == "True" and before.get("reason") == reasons.VERIFIED.name
-    return true and last_source(md).get("verified") == key
+    return true and is_verified_by(last_source(md), md.spec)
 
 
 def says(md: ModelDeployment, wanted: Status) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bastaix.api.sources import content_key
+from bastaix.api.sources import content_fields, content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.render.rayservice import rayservice
 from bastaix.render.revision import (
@@ -172,15 +172,25 @@ def test_what_is_kept_says_all_of_its_hash_and_which_content_it_came_from() -> N
     data = controller_revision(md, current)["data"]
     assert len(data["sha256"]) == 64
     assert data["sha256"].startswith(current.hash)
-    assert data["content"] == content_key(md.spec.source)
+    assert data.items() >= content_fields(content_key(md.spec.source)).items()
+    assert len(data["contentSha256"]) == 64
 
 
 def test_what_an_older_operator_kept_comes_back_without_them() -> None:
     md = ModelDeployment.from_body(body())
     kept = controller_revision(md, revision(md, DIGEST))
-    del kept["data"]["sha256"], kept["data"]["content"]
+    del kept["data"]["sha256"], kept["data"]["content"], kept["data"]["contentSha256"]
     found = from_controller_revision(kept)
     assert (found.sha256, found.content) == (None, None)
+
+
+def test_what_an_older_operator_kept_of_its_content_stays_as_it_is() -> None:
+    md = ModelDeployment.from_body(body())
+    kept = controller_revision(md, revision(md, DIGEST))
+    del kept["data"]["contentSha256"]
+    found = from_controller_revision(kept)
+    assert found is not None
+    assert controller_revision(md, found) == kept
 
 
 def test_what_is_kept_is_applied_with_the_scaling_of_today() -> None:

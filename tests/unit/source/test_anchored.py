@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bastaix.api import names, reasons
-from bastaix.api.sources import content_key
+from bastaix.api.sources import EARLIER_DIGITS, content_fields, content_key, verification_fields
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source import anchors
 from bastaix.source.failure import SourceFailure
@@ -36,7 +36,9 @@ def forged(content: str, code: bytes = FORGED, **changes: Any) -> dict[str, Any]
             names.MANAGED_BY_LABEL: names.MANAGED_BY,
             names.ARTIFACT_LABEL: names.artifact_label(digest_of(code)),
         },
-        "annotations": {f"{names.GROUP}/source-{content}": "x 2026-01-01T12:00:00Z"},
+        "annotations": {
+            f"{names.GROUP}/source-{content[:EARLIER_DIGITS]}": "x 2026-01-01T12:00:00Z"
+        },
         "ownerReferences": [
             {"kind": names.KIND, "name": NAME[1], "uid": "uid-1", "controller": True}
         ],
@@ -48,7 +50,7 @@ def forged(content: str, code: bytes = FORGED, **changes: Any) -> dict[str, Any]
 
 
 def revision(content: str | None, code: bytes = CODE, uid: str = "uid-1") -> dict[str, Any]:
-    data = {"content": content, "digest": digest_of(code), "commit": "a" * 40}
+    data = {**content_fields(content), "digest": digest_of(code), "commit": "a" * 40}
     owner = {"kind": names.KIND, "name": NAME[1], "uid": uid, "controller": True}
     return {
         "metadata": {"name": "smollm2-0", "ownerReferences": [owner]},
@@ -56,8 +58,27 @@ def revision(content: str | None, code: bytes = CODE, uid: str = "uid-1") -> dic
     }
 
 
+def md_of(story: Story) -> ModelDeployment:
+    return ModelDeployment.from_body(story.cluster.body)
+
+
 def content_of(story: Story) -> str:
-    return content_key(ModelDeployment.from_body(story.cluster.body).spec.source) or ""
+    return content_key(md_of(story).spec.source) or ""
+
+
+def alike(content: str) -> str:
+    """Another content, of the same first digits."""
+    return content[:EARLIER_DIGITS].ljust(64, "0")
+
+
+def by_an_earlier_version(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A `status.source` as versions wrote it that kept the first digits of each key alone."""
+    artifacts = [
+        {name: value for name, value in entry.items() if name != "contentSha256"}
+        for entry in source["artifacts"]
+    ]
+    kept = {name: value for name, value in source.items() if name != "verifiedSha256"}
+    return {**kept, "artifacts": artifacts}
 
 
 async def test_a_secret_that_somebody_made_in_advance_is_not_taken_for_the_code(
@@ -215,10 +236,14 @@ async def test_a_revision_that_names_an_artifact_has_it_found_again_by_it_alone(
         lambda content: revision(None),
         lambda content: revision(content, uid="uid-9"),
         lambda content: revision("0" * 16),
+        lambda content: revision(alike(content)),
         lambda content: {**revision(content), "data": None},
-        lambda content: {**revision(content), "data": {"content": content, "digest": "sha256:1"}},
+        lambda content: {
+            **revision(content),
+            "data": {**content_fields(content), "digest": "sha256:1"},
+        },
     ],
-    ids=["without-content", "of-another", "of-other-content", "empty", "no-digest"],
+    ids=["without-content", "of-another", "of-other-content", "alike", "empty", "no-digest"],
 )
 async def test_what_a_revision_does_not_say_is_not_concluded(
     story: Story, named: Callable[[str], dict[str, Any]]
@@ -260,6 +285,79 @@ async def test_a_status_of_an_earlier_version_vouches_for_no_other_code(story: S
     del source["artifacts"]
     given = with_field(story.cluster.body, COMMIT, OTHER_COMMIT)
     assert anchors.anchors(ModelDeployment.from_body({**given, "status": {"source": source}})) == {}
+
+
+@pytest.mark.parametrize("host", ["up", "down"])
+async def test_after_an_upgrade_nothing_is_fetched_and_the_keys_are_written_whole(
+    story: Story, host: str
+) -> None:
+    await story.look()
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    now = story.cluster.status
+    before = by_an_earlier_version(now["source"])
+    assert before != now["source"]
+    story.cluster.put({**story.cluster.body, "status": {**now, "source": before}})
+    story.code.failure = DOWN if host == "down" else None
+    story.start()
+    await story.look()
+    after = story.cluster.status
+    assert after["conditions"] == now["conditions"]
+    assert (story.code.fetches, story.code.rechecks) == (2, 0)
+    assert after["source"].items() >= verification_fields(md_of(story).spec).items()
+    whole = {each.get("contentSha256") for each in after["source"]["artifacts"]}
+    assert whole == {content_of(story), None}, "of the other one nobody knows more"
+
+
+async def test_a_content_of_an_earlier_version_is_gone_back_to_without_its_host(
+    story: Story,
+) -> None:
+    await story.look()
+    first = story.cluster.body["spec"]["source"]["git"]["commit"]
+    story.change("source.git.commit", OTHER_COMMIT)
+    await story.look()
+    source = by_an_earlier_version(story.cluster.status["source"])
+    story.cluster.put({**story.cluster.body, "status": {**story.cluster.status, "source": source}})
+    story.code.failures = {first: DOWN}
+    story.change("source.git.commit", first)
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+    assert (story.code.fetches, story.code.rechecks) == (2, 1)
+
+
+async def test_a_revision_of_an_earlier_version_names_its_artifact_by_the_first_digits(
+    story: Story,
+) -> None:
+    await story.look()
+    story.cluster.put({**story.cluster.body, "status": {}})
+    story.secrets.kept = [revision(content_of(story)[:EARLIER_DIGITS])]
+    story.start()
+    await story.look()
+    assert story.verdict == ("True", "Verified")
+    assert (story.code.fetches, story.code.rechecks) == (1, 1)
+
+
+async def test_a_source_is_fetched_though_another_of_the_same_first_digits_was_verified(
+    story: Story,
+) -> None:
+    """Whose author has made the two alike, to have his own code taken for the other's."""
+    story.code.artifact = OTHER_CODE
+    await story.look()
+    now = story.cluster.status
+    source, content = now["source"], content_of(story)
+    (entry,) = source["artifacts"]
+    forged = {
+        **source,
+        "verifiedSha256": source["verified"].ljust(64, "0"),
+        "artifacts": [{**entry, "contentSha256": alike(content)}],
+    }
+    story.cluster.put({**story.cluster.body, "status": {**now, "source": forged}})
+    story.code.artifact = CODE
+    story.start()
+    await story.look()
+    assert story.cluster.status["source"]["digest"] == digest_of(CODE)
+    (entry,) = story.cluster.status["source"]["artifacts"]
+    assert (entry["contentSha256"], entry["digest"]) == (content, digest_of(CODE))
 
 
 # ---- the list

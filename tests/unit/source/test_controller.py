@@ -10,7 +10,7 @@ import pytest
 from bastaix.api import names, reasons
 from bastaix.api.errors import Stalled
 from bastaix.api.sizes import MOST_FREE_BYTES, PACKED
-from bastaix.api.sources import content_key, verification_key
+from bastaix.api.sources import content_fields, content_key, verification_fields
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.verification import verified
 from bastaix.reconcile.cluster import Refused
@@ -48,10 +48,10 @@ async def test_what_is_verified_is_kept_and_said(story: Story) -> None:
         "digest": digest_of(CODE),
         "bytes": len(CODE),
         "files": 2,
-        "verified": verification_key(md.spec),
+        **verification_fields(md.spec),
         "artifacts": [
             {
-                "content": content_key(md.spec.source),
+                **content_fields(content_key(md.spec.source)),
                 "digest": digest_of(CODE),
                 "uid": "secret-1",
                 "at": "2026-01-01T12:00:00Z",
@@ -150,7 +150,7 @@ async def test_what_serves_with_such_a_spec_keeps_its_code(story: Story, lost: s
     await story.look()
     content = content_key(ModelDeployment.from_body(story.cluster.body).spec.source)
     owner = {"kind": names.KIND, "name": NAME[1], "uid": "uid-1", "controller": True}
-    data = {"content": content, "digest": digest_of(CODE)}
+    data = {**content_fields(content), "digest": digest_of(CODE)}
     story.secrets.kept = [{"metadata": {"ownerReferences": [owner]}, "data": data}]
     story.change("app.args", LARGE)
     if lost == "artifact":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bastaix.api import names, reasons
-from bastaix.api.sources import content_key
+from bastaix.api.sources import EARLIER_DIGITS, content_fields, content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source.failure import SourceFailure
 from bastaix.source.losses import SEARCH_SECONDS
@@ -18,15 +18,19 @@ SECRET = names.artifact_name(NAME[1], digest_of(CODE))
 DOWN = SourceFailure(reasons.SOURCE_UNREACHABLE, "github.com takes no connection")
 
 
-@pytest.fixture
-async def story(tmp_path: Path) -> Story:
-    """A revision of one commit is kept, the spec is at another one; both were verified."""
+@pytest.fixture(params=["whole", "earlier"])
+async def story(tmp_path: Path, request: pytest.FixtureRequest) -> Story:
+    """A revision of one commit is kept, the spec is at another one; both were verified.
+
+    It is of this version, or of one that kept the first digits of its content alone.
+    """
     story = Story(tmp_path)
     await story.look()
     md = ModelDeployment.from_body(story.cluster.body)
     owner = {"kind": names.KIND, "name": NAME[1], "uid": "uid-1", "controller": True}
+    content = content_key(md.spec.source) or ""
     data = {
-        "content": content_key(md.spec.source),
+        **content_fields(content if request.param == "whole" else content[:EARLIER_DIGITS]),
         "digest": digest_of(CODE),
         "commit": COMMIT,
     }
