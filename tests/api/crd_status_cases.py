@@ -130,6 +130,8 @@ BOUNDS: Final[list[Bound]] = [
     *(bound for field in HASHES for bound in _hashes(field, 8)),
     *_hashes(f"{REVISION}.sha256", 64),
     *_hashes(f"{ARTIFACT}.contentSha256", 64),
+    *_hashes(f"{REVISION}.evaluationSha256", 64),
+    *_hashes(f"{REVISION}.evaluationJobSha256", 64),
     *(Bound(field, "maxLength", 64, moment(64), moment(65)) for field in MOMENTS),
     *(Bound(field, "format", "date-time", MOMENT, "2026-01-02 03:04") for field in MOMENTS),
     *(Bound(field, "minimum", 0, 0, -1) for field in COUNTS),

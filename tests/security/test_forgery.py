@@ -142,7 +142,10 @@ def test_a_passed_gate_that_a_tenant_has_written_down_promotes_nothing(
     evaluation = {key: value for key, value in PASSED.items() if key != "message"}
     record = {"outcome": "Promoted", "at": NOW, "promoted": NOW, "evaluation": evaluation}
     key = key_of(mallory, candidate)
-    forged = {hash_of(obj): {**record, "evaluated": key} for obj in (active, candidate)}
+    forged = {
+        hash_of(obj): {**record, "evaluated": key[:16], "evaluated_sha256": key}
+        for obj in (active, candidate)
+    }
     forge_records(mallory, namespace, forged)
     FakeKubeRay(attacked).run(candidate)
     job = our_job(attacked, candidate)
@@ -167,7 +170,8 @@ def forged_job(mallory: World, candidate: Object) -> Object:
             "namespace": namespace,
             "labels": labels,
             "annotations": {
-                names.KEY_ANNOTATION: key_of(mallory, candidate),
+                names.KEY_ANNOTATION: key_of(mallory, candidate)[:16],
+                names.KEY_SHA256_ANNOTATION: key_of(mallory, candidate),
                 names.TRIAL_ANNOTATION: candidate["metadata"]["uid"],
                 names.ATTEMPT_ANNOTATION: "1",
             },

@@ -41,6 +41,8 @@ ARTIFACT_LABEL: Final = f"{GROUP}/artifact"
 
 KEY_ANNOTATION: Final = f"{GROUP}/key"
 """On evaluation Jobs: what they evaluate, and by what (see `render.evaluation`)."""
+KEY_SHA256_ANNOTATION: Final = f"{GROUP}/key-sha256"
+"""The same, whole: the other one has its first digits, for operators of before."""
 TRIAL_ANNOTATION: Final = f"{GROUP}/trial"
 """On evaluation Jobs: uid of the RayService that they ask."""
 ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"

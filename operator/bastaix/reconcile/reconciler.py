@@ -447,8 +447,9 @@ class Reconciler:
 
     async def _create_job(
         self, md: ModelDeployment, manifest: Manifest
-    ) -> tuple[str, str] | Waiting | None:
-        """Make it; gives which revision it evaluates, and its uid, by which alone it is believed.
+    ) -> tuple[str, str, str] | Waiting | None:
+        """Make it; gives which revision it evaluates, its uid, by which alone it is believed, and
+        by which key it was made: its annotations may be changed by others.
 
         None: one was there that is controlled by the ModelDeployment and of which nothing is
         remembered, as anybody may make it. It goes, and the next look makes ours.
@@ -464,8 +465,9 @@ class Reconciler:
             if live is not None and taken is None:
                 await self._cluster.delete(kinds.JOB, live)
             return taken
-        metadata = made["metadata"]
-        return metadata["labels"][names.EVALUATION_LABEL], metadata["uid"]
+        wanted, uid = manifest["metadata"], made["metadata"]["uid"]
+        key = wanted["annotations"][names.KEY_SHA256_ANNOTATION]
+        return wanted["labels"][names.EVALUATION_LABEL], uid, key
 
     async def _refusals(
         self, md: ModelDeployment, manifests: Sequence[Manifest], *, rehearsal: bool = False

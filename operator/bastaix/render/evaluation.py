@@ -31,7 +31,8 @@ GRACE_SECONDS: Final = 60
 """For scheduling and the image, over the time that the evaluation itself may take."""
 
 _VOLUME: Final = "bastaix-dataset"
-_DIGITS: Final = 16
+EARLIER_DIGITS: Final = 16
+"""That earlier versions kept of a key."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,14 @@ def revision_url(md: ModelDeployment, revision: str) -> str:
 
 
 def evaluation_key(md: ModelDeployment, revision: Revision) -> str:
-    """Of the gate and of what it judges, but for what is in a ConfigMap.
+    """Of the gate and of what it judges, but for what is in a ConfigMap; 64 hex digits.
 
     What it is compared with does not count: a revision that passed may come back at once.
     """
     # absent fields count for nothing, so that a new one makes nobody evaluate anew
     fields = {key: value for key, value in asdict(_gate(md)).items() if value is not None}
     text = json.dumps([fields, revision.hash, revision.digest], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def evaluation_job(
@@ -89,8 +90,10 @@ def evaluation_job(
         names.NAME_LABEL: md.name,
         names.EVALUATION_LABEL: revision.hash,
     }
+    key = evaluation_key(md, revision)
     annotations = {
-        names.KEY_ANNOTATION: evaluation_key(md, revision),
+        names.KEY_ANNOTATION: key[:EARLIER_DIGITS],
+        names.KEY_SHA256_ANNOTATION: key,
         names.TRIAL_ANNOTATION: trial,
         names.ATTEMPT_ANNOTATION: str(attempt),
     }

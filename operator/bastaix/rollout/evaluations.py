@@ -17,7 +17,13 @@ from bastaix.api.reasons import Finding, Reason
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed
 from bastaix.observe.pods import hindrance
-from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key, revision_url
+from bastaix.render.evaluation import (
+    EARLIER_DIGITS,
+    Baseline,
+    evaluation_job,
+    evaluation_key,
+    revision_url,
+)
 from bastaix.rollout import evaluate
 from bastaix.rollout.evaluate import Evaluation
 from bastaix.rollout.record import Record
@@ -67,7 +73,7 @@ def standing(
         lacks = Finding(reasons.EVALUATING, "how it was rendered is not known any more")
         return Standing(record=record, lacks=lacks)
     key = evaluation_key(md, judged)
-    if record.evaluated == key:
+    if _has_passed(record, key):
         return Standing(record=record)
     if md.spec.rollout.gate.path is not None and judged.digest is None:
         message = (
@@ -94,7 +100,8 @@ def standing(
         return Standing(record=record, lacks=Finding(reasons.EVALUATING, message))
     record = replace(record, evaluation=evaluate.reported(result))
     if result.outcome == "Passed":
-        return Standing(record=replace(record, evaluated=key, attempts=0))
+        passed = replace(record, evaluated=key[:EARLIER_DIGITS], evaluated_sha256=key, attempts=0)
+        return Standing(record=passed)
     if result.outcome == "Error":
         return _tried_again(replace(record, attempts=_attempt(job)), job, result, now)
     return Standing(record=record, lacks=Finding(_LACKS[result.outcome], _told(result)))
@@ -136,7 +143,7 @@ def _is_of_use(
     record = roles.record(roles.candidate)
     if job["metadata"]["name"] != names.evaluation_name(md.name, str(roles.candidate)):
         return False
-    if md.spec.rollout.gate is None or record.evaluated == _key(md, observed, roles):
+    if md.spec.rollout.gate is None or _has_passed(record, _key(md, observed, roles)):
         return True
     if observed.rayservice_of(str(roles.candidate)) is None:
         return record.failed  # its log tells why
@@ -187,18 +194,35 @@ def _key(md: ModelDeployment, observed: Observed, roles: Roles) -> str | None:
     return None if judged is None else evaluation_key(md, judged)
 
 
+def _has_passed(record: Record, key: str | None) -> bool:
+    return _is_key(key, record.evaluated_sha256, record.evaluated)
+
+
+def _is_key(key: str | None, whole: object, digits: object) -> bool:
+    """Whether it was written: of an earlier version the digits count, which are all that it wrote.
+
+    Who writes the specs finds two gates of the same 16 digits.
+    """
+    if key is None:
+        return False
+    return whole == key if whole is not None else digits == key[:EARLIER_DIGITS]
+
+
 def _is_current(md: ModelDeployment, observed: Observed, roles: Roles, job: Object) -> bool:
     """Made by the operator, of this gate and of this trial, and not on its way out.
 
-    Who may create Jobs may make one beforehand that looks the same, but not with its uid.
+    Who may create Jobs may make one beforehand that looks the same, but not with its uid; and who
+    may change ours cannot change what is remembered of it.
     """
-    metadata = job["metadata"]
+    metadata, record = job["metadata"], roles.record(roles.candidate)
     annotations = metadata.get("annotations") or {}
     live = observed.rayservice_of(str(roles.candidate)) or {"metadata": {}}
     return (
         "deletionTimestamp" not in metadata
-        and metadata.get("uid") == roles.record(roles.candidate).job
-        and annotations.get(names.KEY_ANNOTATION) == _key(md, observed, roles)
+        and metadata.get("uid") == record.job
+        and _is_key(
+            _key(md, observed, roles), record.job_sha256, annotations.get(names.KEY_ANNOTATION)
+        )
         and annotations.get(names.TRIAL_ANNOTATION) == live["metadata"].get("uid")
     )
 

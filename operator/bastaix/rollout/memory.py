@@ -30,9 +30,9 @@ class Memory:
     turn: Turn | None = None
     """The promotion that was decided last; None: it is not known."""
 
-    def with_job(self, revision: str, uid: str) -> "Memory":
-        """That this Job evaluates a revision."""
-        record = replace(self.records.get(revision, Record()), job=uid)
+    def with_job(self, revision: str, uid: str, key: str) -> "Memory":
+        """That this Job evaluates a revision, by this key."""
+        record = replace(self.records.get(revision, Record()), job=uid, job_sha256=key)
         return replace(self, records={**self.records, revision: record})
 
     @property

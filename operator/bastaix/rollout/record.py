@@ -51,11 +51,15 @@ class Record:
     evaluation: Mapping[str, Any] | None = None
     """What came of the last one, in the form of the status."""
     evaluated: str | None = None
-    """Key of the last evaluation that it passed."""
+    """The first digits of the key of the last evaluation that it passed."""
+    evaluated_sha256: str | None = None
+    """The whole key; None: it was passed with an earlier version."""
     attempts: int = 0
     """Evaluations of this trial that ended in an error."""
     job: str | None = None
     """Uid of the Job that the operator made last to evaluate it; no other one is believed."""
+    job_sha256: str | None = None
+    """By which key it was made; None: an earlier version made it."""
     passed: str | None = None
     """Uid of its RayService when it passed the gate and had to wait for a word."""
     sha256: str | None = None
@@ -114,7 +118,9 @@ class Record:
             check=self.check,
             evaluation=self.evaluation,
             evaluated=self.evaluated,
+            evaluated_sha256=self.evaluated_sha256,
             job=self.job,
+            job_sha256=self.job_sha256,
             # for a trial that is looked at once more, should the Service not be turned after all
             passed=self.passed,
             sha256=self.sha256,
@@ -231,8 +237,10 @@ _FORMS: Final[Mapping[str, Callable[[object], bool]]] = {
     "check": _is_map,
     "evaluation": _is_map,
     "evaluated": is_text,
+    "evaluated_sha256": is_sha256,
     "attempts": is_number,
     "job": is_text,
+    "job_sha256": is_sha256,
     "passed": is_text,
     "sha256": is_sha256,
 }
@@ -243,8 +251,10 @@ _NAMES: Final = {
     "promoted": "promotedAt",
     "recreate": "needsRecreate",
     "evaluated": "evaluationKey",
+    "evaluated_sha256": "evaluationSha256",
     "attempts": "evaluationErrors",
     "job": "evaluationJob",
+    "job_sha256": "evaluationJobSha256",
     "passed": "passedTrial",
 }
 """What a field is called in `status.rollout`, where that is another name."""

@@ -229,7 +229,9 @@ def key(md: ModelDeployment, digest: str = DIGEST) -> str:
 def test_the_key_is_on_the_job() -> None:
     md = gated(maxRegression=0.1)
     annotations = job(md, baseline=BASELINE)["metadata"]["annotations"]
-    assert annotations[names.KEY_ANNOTATION] == key(md)
+    assert annotations[names.KEY_SHA256_ANNOTATION] == key(md)
+    assert len(key(md)) == 64
+    assert annotations[names.KEY_ANNOTATION] == key(md)[:16], "for operators of before"
     assert annotations[names.TRIAL_ANNOTATION] == "uid-of-b"
 
 
