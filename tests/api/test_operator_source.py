@@ -120,7 +120,7 @@ def test_suspending_waits_for_no_code(world: World, namespace: str) -> None:
     spec = {"source": source("b" * 40), "suspend": True}
     world.merge(MD, namespace, "echo", {"spec": spec})
     until(lambda: not world.list(RAYSERVICE, namespace), "the RayService is gone")
-    until(lambda: world.ready(namespace)["reason"] == "Suspended", "it says so")
+    until(lambda: world.ready(namespace).get("reason") == "Suspended", "it says so")
     change(world, namespace, {"suspend": False})
     assert only(world, RAYSERVICE, namespace)
 
