@@ -4,16 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from bastaix.api import reasons
 from bastaix.api.v1alpha1 import ModelDeployment
-from bastaix.observe import serve
 from bastaix.observe.observed import Observed, Via, creation, moment
 from bastaix.render.service import Turn
 from bastaix.rollout.record import Record
 
-SLOW_SECONDS: Final = 180.0
-"""After a turn. An engine that hangs has failed Ray Serve's health checks by then: three in a row,
-each given 30 s, 10 s apart (Ray 2.60)."""
 SETTLE_SECONDS: Final = 5.0
 """For so long after a turn the nodes may still send a request to where the Service led before."""
 
@@ -43,10 +38,8 @@ def before(
         return previous
     if observed.answered(str(turn.revision)):
         return None
-    if not is_last and _is_of_no_help(observed, turn, records):
+    if _is_of_no_help(observed, turn, records) and not is_last:
         return None  # to wait for either would be to wait for ever
-    if not is_last and _is_slow(observed, turn, now):
-        return None  # it would not be turned back from for that, however long it is watched
     return None if _is_overdue(md, observed, turn, records, now) else previous
 
 
@@ -57,21 +50,6 @@ def _is_of_no_help(observed: Observed, turn: Turn, records: Mapping[str, Record]
         return False  # it is about to be asked
     has_failed = records.get(previous, Record()).failed
     return has_failed or not observed.has_replicas(previous) or is_not_right(observed, previous)
-
-
-def _is_slow(observed: Observed, turn: Turn, now: datetime) -> bool:
-    """The active revision takes what it is asked, and answers late; nothing says that it is broken.
-
-    One that cannot be reached may be none that serves, and is watched on.
-    """
-    active, since = str(turn.revision), moment(turn.since)
-    if since is None or (now - since).total_seconds() < SLOW_SECONDS:
-        return False
-    last = observed.check_of(active, "stable")
-    is_late = last is not None and not last.ok and last.reason == reasons.ANSWER_LATE
-    app = serve.app(observed.rayservice_of(active) or {})
-    is_running = app is not None and app.status == serve.RUNNING
-    return is_late and is_running and observed.has_replicas(active)
 
 
 def _is_overdue(
