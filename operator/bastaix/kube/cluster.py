@@ -338,7 +338,9 @@ class KubeCluster:
         name = name_of(manifest["metadata"])
         for _ in range(MOST_REDUCTIONS):
             status = without(manifest["status"], omitted)
-            live = (self._index.body(kind, name) or {}).get("status") or {}
+            # of a large one the index has no body, and an empty one would erase what stands
+            found = await self.read(kind, name) if stood else None
+            live = (found or {}).get("status") or {}
             reduced = {**manifest, "status": older_crd.as_stood(status, stood, live)}
             self._count(kind.name, "status")
             known = self._index.known(kind, name)

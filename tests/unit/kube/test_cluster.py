@@ -8,6 +8,7 @@ import pytest
 
 from bastaix.kube import older_crd
 from bastaix.kube.cluster import Client, KubeCluster
+from bastaix.reconcile import index as indexes
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index
 from bastaix.reconcile.kinds import CONTROLLERREVISION, MODELDEPLOYMENT, RAYSERVICE
@@ -175,9 +176,13 @@ LIVING: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("most", [indexes.MOST_PACKED, 0], ids=["kept", "too large to be kept"])
 @pytest.mark.parametrize("path", ["rollout.revisions[0].reason", "conditions[0].reason"])
-async def test_memory_and_conditions_stay_as_they_stood_rather_than_lose_a_part(path: str) -> None:
+async def test_memory_and_conditions_stay_as_they_stood_rather_than_lose_a_part(
+    path: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A field that is left out of all revisions would erase what the others have failed by."""
+    monkeypatch.setattr(indexes, "MOST_PACKED", most)
     server, index = Server(), Index()
     index.told(MODELDEPLOYMENT, LIVING)
     server.refusals = [Refused(422, "Invalid", f"status.{path}", [f"status.{path}"])]
@@ -185,6 +190,8 @@ async def test_memory_and_conditions_stay_as_they_stood_rather_than_lose_a_part(
     request = server.request
 
     async def noted(method: str, path: str, body: Any = None, **options: Any) -> Any:
+        if method == "GET":
+            return LIVING
         sent.append(body["status"])
         return await request(method, path, body, **options)
 
