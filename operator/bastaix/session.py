@@ -1,26 +1,28 @@
 """What the API server sends to kopf, cut down before kopf makes Python objects of it.
 
 kopf parses each page of a listing as a whole, and holds each body for a third of a second. So a
-page is read alone, and of each object kopf gets the metadata in brief, and the rest compressed
-(`reconcile.packed`). kopf 1.45 takes a session of one's own, and of a response it uses `json()`
-for a listing and `content.iter_chunked()` for a watch.
+page is read alone and one object at a time (`reconcile.cutting`), and of each object kopf gets the
+metadata in brief, and the rest compressed (`reconcile.packed`). kopf 1.45 takes a session of one's
+own, and of a response it uses `json()` for a listing and `content.iter_chunked()` for a watch.
 """
 
 import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Final
 
 import aiohttp
 
 from bastaix.reconcile import packed
+from bastaix.reconcile.cutting import Cutter
 from bastaix.reconcile.kinds import Kind, of_plural
-from bastaix.reconcile.reading import Body, members
+from bastaix.reconcile.reading import Body
 
 LONGEST_LINE: Final = 4 * 1024 * 1024
 """Of a watch; what is beyond is not kept."""
+CHUNK: Final = 64 * 1024
 LONGEST_ERROR: Final = 64 * 1024
 _EVENT: Final = re.compile(rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":')
 
@@ -36,7 +38,7 @@ def response_class() -> type[aiohttp.ClientResponse]:
             if self.status >= 400:
                 return await super().json(**options)
             async with one_page:
-                return await page(await self.read(), of_plural(self.url.name))
+                return await page(self.content.iter_chunked(CHUNK), of_plural(self.url.name))
 
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
@@ -60,7 +62,7 @@ class Lines:
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         line = bytearray()
-        async for data in self._content.iter_chunked(min(size, 64 * 1024)):
+        async for data in self._content.iter_chunked(min(size, CHUNK)):
             *ends, rest = data.split(b"\n")
             for end in ends:
                 event = brief_event(bytes(line + end), self._kind)
@@ -71,20 +73,23 @@ class Lines:
                 line += rest
 
 
-async def page(data: bytes, kind: Kind | None = None) -> Any:
+async def page(pieces: AsyncIterable[bytes], kind: Kind | None = None) -> Any:
     """A page of a listing, its objects in brief; those that cannot even be named are left out.
 
     One that is too large takes a twentieth of a second, so others get their turn after each.
+    ValueError: it is no listing.
     """
-    found: dict[str, Any] = {}
-    for key, start, end in members(data, 0, apart="items"):
-        if key == "items" and data[start : start + 1] == b"{":
-            body = _brief(data[start:end], kind)
-            found.setdefault(key, []).extend([] if body is None else [body])
+    cutter = Cutter()
+    bodies: list[Body] = []
+    async for piece in pieces:
+        for data in cutter.objects(piece):
+            body = _brief(data, kind)
+            if body is not None:
+                bodies.append(body)
             await asyncio.sleep(0)
-        else:
-            found[key] = json.loads(data[start:end])
-    return found
+        await asyncio.sleep(0)
+    frame = cutter.frame()
+    return {**frame, "items": bodies} if bodies else frame
 
 
 def brief_event(line: bytes, kind: Kind | None = None) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, cast
 
 import aiohttp
@@ -10,7 +10,8 @@ import pytest
 
 from bastaix import session
 from bastaix.api import sizes
-from bastaix.reconcile import packed
+from bastaix.reconcile import cutting, packed
+from bastaix.reconcile.kinds import POD
 
 BODY: dict[str, Any] = {
     "kind": "Pod",
@@ -33,6 +34,10 @@ class Content:
 
 def event(body: dict[str, Any], type: str = "ADDED") -> bytes:
     return json.dumps({"type": type, "object": body}, separators=(",", ":")).encode()
+
+
+def pieces(text: str, size: int = 2**16) -> AsyncIterable[bytes]:
+    return Content(text.encode(), size).iter_chunked(size)
 
 
 async def events(data: bytes, size: int) -> list[dict[str, Any]]:
@@ -65,16 +70,17 @@ async def test_what_cannot_be_named_is_left_out() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1, 7, 2**16])
 @pytest.mark.parametrize("order", [("items", "kind", "metadata"), ("kind", "metadata", "items")])
-async def test_a_page_has_its_items_in_brief(order: tuple[str, ...]) -> None:
+async def test_a_page_has_its_items_in_brief(order: tuple[str, ...], size: int) -> None:
     whole = {"items": [BODY, BODY], "kind": "PodList", "metadata": {"continue": "c"}}
-    found = await session.page(json.dumps({key: whole[key] for key in order}).encode())
+    found = await session.page(pieces(json.dumps({key: whole[key] for key in order}), size))
     assert (found["kind"], found["metadata"]) == ("PodList", {"continue": "c"})
     assert [packed.whole(each) for each in found["items"]] == [BODY, BODY]
 
 
 async def test_a_page_without_items_is_one() -> None:
-    found = await session.page(b'{"items":null,"kind":"PodList"}')
+    found = await session.page(pieces('{"items":null,"kind":"PodList"}'))
     assert found == {"items": None, "kind": "PodList"}
 
 
@@ -83,9 +89,60 @@ async def test_of_a_page_one_object_at_a_time_is_read() -> None:
     many = json.dumps({**BODY, "spec": [{}] * 60_000})
     tracemalloc.start()
     try:
-        found = await session.page(f'{{"items":[{",".join([many] * 6)}]}}'.encode())
+        found = await session.page(pieces(f'{{"items":[{",".join([many] * 6)}]}}'))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert all(map(sizes.is_stub, found["items"]))
     assert peak < 15_000_000, "one has 4 MB, and their text is held twice"
+
+
+WIDE = "\\u003c" * 1_350_000 + "\U0001f600"
+"""8.1 MB as Go writes `<`, and four bytes for each character once it is a string."""
+
+
+async def test_of_a_page_one_object_at_a_time_is_held() -> None:
+    """Four such objects are 32 MB as text, and 130 MB as one string."""
+    number = 4
+    text = json.dumps({**BODY, "spec": {"text": "WIDE"}}).replace("WIDE", WIDE).encode()
+
+    async def come() -> AsyncIterator[bytes]:
+        yield b'{"kind":"PodList","metadata":{"continue":"c"},"items":['
+        for left in reversed(range(number)):
+            for at in range(0, len(text), 2**16):
+                yield text[at : at + 2**16]
+            yield b"," if left else b"]}"
+
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        found = await session.page(come(), POD)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found["metadata"] == {"continue": "c"}
+    assert [each["metadata"]["uid"] for each in found["items"]] == ["u1"] * number
+    assert peak - before < 5 * cutting.LONGEST_OBJECT, "one object is held, and no page"
+
+
+@pytest.mark.parametrize("size", [1, 5, 2**16])
+async def test_brackets_quotes_and_backslashes_in_strings_cut_nothing(size: int) -> None:
+    texts = ['"items":[{', "]}", "\\", '\\"', "}\\\\", '{"a":"[', ""]
+    bodies = [{**BODY, "spec": {text: text, "deep": [[[[[[text]]]], {}]]}} for text in texts]
+    listing = {"kind": 'a"items":[', "others": [{"items": [1]}], "items": bodies}
+    found = await session.page(pieces(json.dumps(listing), size))
+    assert [packed.whole(each) for each in found["items"]] == bodies
+    assert {key: found[key] for key in ("kind", "others")} == {
+        key: listing[key] for key in ("kind", "others")
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[]", "not JSON", '{"items":[', '{"items":[{"a":"', "]]}}"])
+async def test_what_is_no_listing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Expecting|a listing is a map"):
+        await session.page(pieces(text))
+
+
+async def test_a_listing_with_much_around_its_objects_is_refused() -> None:
+    with pytest.raises(ValueError, match="around its objects"):
+        await session.page(pieces(json.dumps({"kind": "x" * 100_000, "items": [BODY]})))

@@ -94,7 +94,7 @@ def is_deeper(data: bytes, levels: int) -> bool:
     """Whether lists and maps are nested more than so many times in a JSON text."""
     if data.count(b"{") + data.count(b"[") <= levels:
         return False
-    return _shallow(levels).fullmatch(data) is None
+    return shallow(levels).fullmatch(data) is None
 
 
 @cache
@@ -107,7 +107,8 @@ def nested(levels: int) -> re.Pattern[bytes]:
 
 
 @cache
-def _shallow(levels: int) -> re.Pattern[bytes]:
+def shallow(levels: int) -> re.Pattern[bytes]:
+    """Matches any number of values side by side, in which so many levels are nested at most."""
     return re.compile(rb"(?:" + PLAIN + rb"|" + _nested(levels) + rb")*+", re.DOTALL)
 
 

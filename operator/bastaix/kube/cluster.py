@@ -41,13 +41,13 @@ IN_FLIGHT_SECONDS = 3.0
 PAGE = 50
 """Of metadata; one may be as large as an object can be, and of such there are fewer on a page."""
 MOST_PAGE_BYTES = 4 * 1024 * 1024
+MOST_ALONE_BYTES = 10 * 1024 * 1024
+"""Of one object: 1.5 MB in etcd, of which `<` is six bytes as JSON, even in an ownerReference."""
 MOST_EVENTS = 20
 """Of one object, the newest; and of one page."""
 MOST_EVENT_BYTES = 256 * 1024
 """Of a page. Who may write Events may write them as large as any object: core/v1 sets no limit."""
 MOST_EVENT_REQUESTS = 16
-MOST_OBJECT_BYTES = 4 * 1024 * 1024
-"""Of a page of one object: 1.5 MB in etcd, and some more as JSON."""
 MOST_BYTES = 32 * 1024 * 1024
 """Of any other answer."""
 TOO_LARGE = 413
@@ -252,7 +252,9 @@ class KubeCluster:
         is_large = self._index.weight(kind, name) > MOST_CARRIED
         try:
             async with self._large.turn(name[0]) if is_large else nullcontext():
-                body = await self._client.request("GET", kind.path(*name), limit=limit(kind))
+                body = await self._client.request(
+                    "GET", kind.path(*name), most=MOST_ALONE_BYTES, limit=limit(kind)
+                )
         except Refused as refused:
             if not refused.is_absence:
                 raise
@@ -423,7 +425,7 @@ class KubeCluster:
         self, namespace: str, query: Mapping[str, str], *, is_large: bool
     ) -> Body:
         """With what is looked at of each."""
-        most = MOST_OBJECT_BYTES if is_large else MOST_EVENT_BYTES
+        most = MOST_ALONE_BYTES if is_large else MOST_EVENT_BYTES
         page = await self._client.request("GET", EVENT.path(namespace), query=query, most=most)
         return {**page, "items": [cut(event) for event in page["items"] or ()]}
 
@@ -471,7 +473,7 @@ class KubeCluster:
                     kind.path(namespace),
                     query=query,
                     accept=METADATA_LIST,
-                    most=MOST_PAGE_BYTES,
+                    most=MOST_ALONE_BYTES if number == 1 else MOST_PAGE_BYTES,
                 )
             except Refused as refused:
                 if refused.status != TOO_LARGE or number == 1:

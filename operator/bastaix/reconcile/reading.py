@@ -175,7 +175,8 @@ def _metadata(data: bytes, at: int) -> Body:
     found: Body = {}
     annotations: dict[str, Any] = {}
     for key, start, end in members(data, at):
-        if key in _BRIEF or key in ("labels", "ownerReferences"):
+        is_owners = key == "ownerReferences" and end - start <= LONGEST_PART
+        if key in _BRIEF or key == "labels" or is_owners:
             found[key] = json.loads(data[start:end])
         elif key == "annotations" and data[start : start + 1] == b"{":
             for name, a, z in members(data, start):

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -77,9 +78,13 @@ def cluster(server: Server, index: Index) -> KubeCluster:
     return KubeCluster(cast(Client, server), index, lambda kind, verb: None)
 
 
+async def listing(*bodies: dict[str, Any]) -> AsyncIterator[bytes]:
+    yield b'{"items":[' + b",".join(map(text, bodies)) + b"]}"
+
+
 async def told(index: Index, kind: kinds.Kind, *bodies: dict[str, Any]) -> None:
     """As the watch's listing brings them."""
-    page = await session.page(b'{"items":[' + b",".join(map(text, bodies)) + b"]}", kind)
+    page = await session.page(listing(*bodies), kind)
     for body in page["items"]:
         index.told(kind, body)
 
@@ -176,6 +181,16 @@ async def test_metadata_as_large_as_it_can_be_keeps_nobody_from_being_listed() -
     assert min(server.limits) < 4
     brief = index.brief(kinds.POD, ("demo", "p00")) or {}
     assert brief["metadata"]["labels"] == {names.NAME_LABEL: "m"}
+
+
+async def test_an_owner_reference_of_eight_megabytes_keeps_no_other_from_being_listed() -> None:
+    """core/v1 bounds neither its kind nor its name, and Go writes `<` as six bytes."""
+    huge = {"kind": "\x01" * 1_350_000, "name": "m", "uid": "u9"}
+    server, index = Server(pod("p0"), pod("p1", huge), pod("p2")), Index()
+    await cluster(server, index).names(kinds.POD, frozenset())
+    assert [name for _, name in index.owned(kinds.POD, OWNER)] == ["p0", "p1", "p2"]
+    brief = index.brief(kinds.POD, ("demo", "p1")) or {}
+    assert "ownerReferences" not in brief["metadata"]
 
 
 async def test_a_page_that_is_too_large_with_one_object_is_a_refusal() -> None:
@@ -284,7 +299,7 @@ async def test_a_look_is_large_where_all_of_one_weighs_much_or_it_is_too_large_i
 
 async def test_what_is_large_is_not_held_by_the_watch_and_read_once_when_it_is_needed() -> None:
     index, body = Index(), pod("m", MODEL, env=[{"name": "e", "value": "x" * 300_000}])
-    page = await session.page(b'{"items":[' + text(body) + b"]}", kinds.RAYSERVICE)
+    page = await session.page(listing(body), kinds.RAYSERVICE)
     assert len(text(page)) < 1000
     assert index.told(kinds.RAYSERVICE, page["items"][0])
     assert index.weight(kinds.RAYSERVICE, OWNER) > 300_000
