@@ -27,6 +27,15 @@ LIMIT: Final = (
 )
 _VALUE_BYTES: Final = 100
 """What one value takes as a Python object, on average."""
+_WIDEST: Final = 4
+"""Bytes that each character of a string takes if one of them is no Latin-1: an emoji, say."""
+_LARGE_TEXT: Final = 512 * 1024
+"""Bytes of a text of which the strings are not gone through one by one."""
+_NOT_LATIN: Final = re.compile(rb"[\xc4-\xff]|\\u(?!00)")
+_STRINGS: Final = re.compile(
+    rb'"(?:[^"\\\xc4-\xff]++|\\(?:[^u]|u00))*+(?:"|(?P<wide>)(?:[^"\\]++|\\.)*+")', re.DOTALL
+)
+"""Each string, and whether a character in it is no Latin-1, as UTF-8 or as an escape."""
 
 _BLOCK: Final = 64 * 1024
 """Bytes that are divided at a time."""
@@ -71,7 +80,17 @@ def values(data: bytes) -> int:
 
 def weight(data: bytes) -> int:
     """About how many bytes a JSON text takes as Python objects."""
-    return len(data) + _VALUE_BYTES * _marks(data)
+    return len(data) + (_WIDEST - 1) * _wide_bytes(data) + _VALUE_BYTES * _marks(data)
+
+
+def _wide_bytes(data: bytes) -> int:
+    """How many bytes of a JSON text are in strings of wide characters; at most, if it is large."""
+    if _NOT_LATIN.search(data) is None:
+        return 0
+    if len(data) > _LARGE_TEXT:
+        return len(data)
+    strings = _STRINGS.finditer(data)
+    return sum(match.end() - match.start() for match in strings if match["wide"] is not None)
 
 
 def _without_strings(data: bytes) -> bytes:

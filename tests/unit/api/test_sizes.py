@@ -1,6 +1,7 @@
 """What is free-form in a spec has a size, a depth and a number, measured before it is used."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -54,6 +55,43 @@ def test_measures_the_depth_that_a_value_has(value: Any, levels: int) -> None:
 @given(JSON)
 def test_counts_no_fewer_values_than_there_are(value: Any) -> None:
     assert sizes.values(json.dumps(value).encode()) >= number(value)
+
+
+@pytest.mark.parametrize("wide", ["\U0001f600", "\u0100", "\u65e5"])
+@pytest.mark.parametrize("is_escaped", [False, True])
+@pytest.mark.parametrize("size", [100_000, 600_000])
+def test_weighs_a_string_of_wide_characters_by_what_it_takes(
+    wide: str, is_escaped: bool, size: int
+) -> None:
+    value = {"a": "x" * size + wide + '"\\', "b": ""}
+    data = json.dumps(value, ensure_ascii=is_escaped).encode()
+    assert sizes.weight(data) >= sys.getsizeof(value["a"])
+    assert sizes.weight(data) < 4.1 * len(data)
+
+
+@given(JSON, st.booleans())
+def test_weighs_no_less_than_the_strings_take(value: Any, is_escaped: bool) -> None:
+    data = json.dumps(value, ensure_ascii=is_escaped).encode(errors="surrogatepass")
+    assert sizes.weight(data) >= strings(value)
+
+
+def strings(value: Any) -> int:
+    """Bytes of the characters of all strings, keys too."""
+    if isinstance(value, dict):
+        return sum(strings(key) + strings(inside) for key, inside in value.items())
+    if isinstance(value, list):
+        return sum(map(strings, value))
+    if not isinstance(value, str):
+        return 0
+    widest = max(map(ord, value), default=0)
+    return len(value) * (1 if widest < 2**8 else 2 if widest < 2**16 else 4)
+
+
+@pytest.mark.parametrize("text", ["x" * 50_000, "\u00fc" * 50_000, "<" * 50_000, "\\u1234" * 9_000])
+def test_weighs_other_strings_by_their_bytes_though_one_beside_them_is_wide(text: str) -> None:
+    value = {"a": text, "b": "\U0001f600"}
+    data = json.dumps(value, ensure_ascii=False).encode()
+    assert sizes.weight(data) < len(data) + 1_000
 
 
 @pytest.mark.parametrize(

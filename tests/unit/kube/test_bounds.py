@@ -14,8 +14,8 @@ from bastaix import session
 from bastaix.api import names, sizes
 from bastaix.kube.cluster import PAGE, Client, KubeCluster
 from bastaix.observe.ownership import controller_ref
+from bastaix.reconcile import budget, kinds, reading
 from bastaix.reconcile import index as indexes
-from bastaix.reconcile import kinds, reading
 from bastaix.reconcile.cluster import Refused
 from bastaix.reconcile.index import Index
 
@@ -334,3 +334,20 @@ async def test_large_bodies_are_read_one_after_another() -> None:
     named = [("demo", body["metadata"]["name"]) for body in bodies]
     await asyncio.gather(*(model.read(kinds.RAYSERVICE, name) for name in named))
     assert server.most == 1
+
+
+async def test_of_wide_strings_no_more_is_unpacked_than_has_room() -> None:
+    """33 Pods have 7.7 MB as text, and 31 MB once an emoji makes four bytes of each character."""
+    index = Index()
+    env = [{"name": "A", "value": "a" * 235_000 + "\U0001f600"}]
+    wide = [pod(f"p{number:02}", CLUSTER, env=env) for number in range(33)]
+    await told(index, kinds.POD, *wide)
+    assert index.is_large(OWNER)
+    tracemalloc.start()
+    try:
+        found = await cluster(Server(*wide), index).owned(kinds.POD, OWNER, {"c1"})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(not sizes.is_stub(body) for body in found) == 8
+    assert peak < 3 * budget.MOST_UNPACKED, "the cache and one text beside it"
