@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 _QUANTITY: Final = re.compile(
-    r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?"
+    r"([+-]?(?:\d++\.?\d*+|\.\d++))(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?"
 )
 _THOUSANDS: Final = {**dict(zip("kMGTPE", range(1, 7), strict=True)), "m": -1, "u": -2, "n": -3}
 

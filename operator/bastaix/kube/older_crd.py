@@ -18,9 +18,11 @@ WHOLE: Final = frozenset({"conditions", "rollout"})
 """Fields of which no part is left out for its value: what is left out of an apply is erased."""
 AGAIN_SECONDS: Final = 60.0
 """So soon after the CRD has been updated the whole status is there."""
-_UNDECLARED: Final = re.compile(r"\.status((?:\.[\w-]+|\[[^\]]*\])+): field not declared in schema")
+_UNDECLARED: Final = re.compile(
+    r"\.status((?:\.[\w-]{1,100}+|\[[^\]]{0,300}+\]){1,40}): field not declared in schema"
+)
 _INVALID: Final = re.compile(r"status((?:\.[\w-]+|\[[^\]]*\])+)")
-_ITEM: Final = re.compile(r"\[[^\]]*\]")
+_ITEM: Final = re.compile(r"\[[^\]]{0,300}\]")
 
 
 logger = logging.getLogger(__name__)

@@ -20,18 +20,25 @@ _ATTRIBUTE: Final = re.compile(r"AttributeError: module '([\w.]+)' has no attrib
 _NAME: Final = re.compile(
     r"ImportError: cannot import name '\w+' from (?:partially initialized module )?'([\w.]+)'"
 )
+_LONGEST: Final = 1000
+"""Characters of a line that are looked at."""
 _OF_THE_APP: Final = "/working_dir_files/"
 """In the path of each of its modules, where Ray has unpacked it."""
-_PLACE: Final = re.compile(r"/working_dir_files/[^/\"]++/([^\"]++)\", line (\d+)")
+_PLACE: Final = re.compile(r"/working_dir_files/[^/\"]{1,100}+/([^\"]{1,300}+)\", line (\d{1,9})")
 # Ray's errors carry the id of an actor, which nobody can read
 _BYTES: Final = re.compile(r", b'(?:\\.|[^'\\])*+'")
-_VALIDATION: Final = re.compile(r"\d+ validation errors? for \w+$")
+_OF_PYDANTIC: Final = r"(?<!\d)\d{1,6} validation errors? for "
+_VALIDATION: Final = re.compile(rf"{_OF_PYDANTIC}\w+$")
 _WHILE_IMPORTED: Final = re.compile(r", in import_(module_and_)?attr$")
 
 
 @dataclass(frozen=True)
 class _Sign:
-    """A line that fits says the reason; of several the last one, as causes come first."""
+    """A line that fits says the reason; of several the last one, as causes come first.
+
+    Each part of a pattern has an end: an app writes what it likes, and is looked at by the one
+    thread that works for all.
+    """
 
     reason: Reason
     pattern: re.Pattern[str]
@@ -52,8 +59,8 @@ _SIGNS: Final = (
         reasons.MODEL_ACCESS_DENIED,
         r"GatedRepoError",
         r"Cannot access gated repo",
-        r"Access to model .* is restricted",
-        r"(401|403) Client Error.*huggingface",
+        r"Access to model .{0,200} is restricted",
+        r"(401|403) Client Error.{0,200}huggingface",
     ),
     _sign(
         reasons.HUB_UNREACHABLE,
@@ -70,9 +77,9 @@ _SIGNS: Final = (
     ),
     _sign(
         reasons.MODEL_INCOMPATIBLE,
-        r"Model architectures .* (are not supported|failed to be inspected)",
+        r"Model architectures .{0,200} (are not supported|failed to be inspected)",
         r"does not recognize this architecture",
-        r"(quantization|Quantization) .* (is not|not) supported",
+        r"(quantization|Quantization) .{0,200} (is not|not) supported",
     ),
     _sign(
         reasons.ENGINE_OUT_OF_MEMORY,
@@ -80,14 +87,14 @@ _SIGNS: Final = (
         r"larger than the available KV cache",
         r"OutOfMemoryError: (CUDA|HIP|XPU) out of memory",
     ),
-    _sign(reasons.DEVICE_MEMORY_TAKEN, r"Free memory on device .* is less than desired"),
+    _sign(reasons.DEVICE_MEMORY_TAKEN, r"Free memory on device .{0,200} is less than desired"),
     _sign(reasons.DISK_FULL, r"No space left on device|Disk quota exceeded"),
     _sign(reasons.NODE_LOST, r"because its node has died|[Tt]he node .{0,200} was preempted"),
     _sign(
         reasons.ENGINE_ARGUMENT_UNKNOWN,
         r"engine_kwargs has no key",  # the serve apps, which look before the engine does
         r"(Async)?EngineArgs\.__init__\(\) got an unexpected keyword argument",
-        r"(Async)?EngineArgs.* has no (attribute|field)",
+        r"(Async)?EngineArgs.{0,200} has no (attribute|field)",
     ),
     _sign(
         reasons.NOT_AN_APPLICATION,
@@ -97,7 +104,7 @@ _SIGNS: Final = (
     _sign(
         reasons.ARGUMENTS_REJECTED,
         r"wrong arguments: ",
-        r"\d+ validation errors? for ",
+        _OF_PYDANTIC,
         r"Arguments can only be passed to an application builder",
     ),
 )
@@ -113,7 +120,7 @@ _NETWORK: Final = _sign(
 )
 # vLLM says it of whatever went wrong while it looked for the model
 _NOWHERE: Final = _sign(reasons.MODEL_NOT_FOUND, r"Invalid repository ID or local directory")
-_OF_RAY: Final = re.compile(r"RPC|rpc|Actor\w*Error")
+_OF_RAY: Final = re.compile(r"RPC|rpc|Actor\w{0,64}Error")
 """Its own connections break when a process ends, which is a consequence."""
 _HANDLED: Final = "During handling of the above exception, another exception occurred:"
 
@@ -125,7 +132,7 @@ _LATER: Final = (
         r"The actor died unexpectedly",
         r"running low on memory",
     ),
-    _sign(reasons.CONSTRUCTOR_FAILED, r"failed to start \d+ times in a row"),
+    _sign(reasons.CONSTRUCTOR_FAILED, r"failed to start \d{1,9} times in a row"),
 )
 """What says where it broke, and not why."""
 
@@ -133,7 +140,8 @@ _LATER: Final = (
 @lru_cache(maxsize=64)
 def cause(text: str, import_path: str) -> Finding:
     """`text` is all that Serve says of an app that failed."""
-    lines = [line for line in cleaned(_BYTES.sub("", text[-LONGEST_TEXT:])) if line]
+    said = cleaned(_BYTES.sub("", text[-LONGEST_TEXT:]))
+    lines = [line[:_LONGEST] for line in said if line]
     found = (
         _first(lines, _SIGNS)
         or _of_imports(_unhandled(lines), import_path)

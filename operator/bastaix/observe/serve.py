@@ -16,7 +16,9 @@ RUNNING: Final = "RUNNING"
 DEPLOY_FAILED: Final = "DEPLOY_FAILED"
 UNHEALTHY: Final = "UNHEALTHY"
 
-_IMPORT_PATH: Final = re.compile(r"^\s*-?\s*import_path:\s*[\"']?([\w.:]+)", re.MULTILINE)
+_IMPORT_PATH: Final = re.compile(
+    r"^[ \t]{0,40}+(?:-[ \t]{1,40}+)?+import_path:[ \t]{0,40}+[\"']?([\w.:]{1,300})", re.MULTILINE
+)
 _UNPLACED: Final = "to be scheduled"
 # What Serve says of every model that takes its time.
 _SLOW: Final = "more than 30s to initialize"
