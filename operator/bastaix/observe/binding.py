@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from bastaix.api import reasons
+from bastaix.api.patterns import OBJECT_NAME
 from bastaix.api.reasons import Finding
 from bastaix.observe import pods
 from bastaix.observe.mounting import MOST_PODS, last_seen
@@ -35,10 +36,11 @@ def wanted(observed: Observed, at: datetime) -> Iterator[tuple[Object, float]]:
 
 
 def claims(pod: Object) -> tuple[str, ...]:
-    """The names of those that a Pod mounts."""
+    """The names of those that a Pod mounts; a Pod may name what no object is called, as `..`."""
     volumes = (pod.get("spec") or {}).get("volumes") or ()
     found = (volume.get("persistentVolumeClaim") or {} for volume in volumes)
-    return tuple(str(claim["claimName"]) for claim in found if "claimName" in claim)[:MOST_CLAIMS]
+    named = (str(claim["claimName"]) for claim in found if "claimName" in claim)
+    return tuple(filter(OBJECT_NAME.fits, named))[:MOST_CLAIMS]
 
 
 def is_pending(claim: Object) -> bool:

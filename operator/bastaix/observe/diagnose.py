@@ -4,7 +4,9 @@ The list at the end is the documentation; its order is the order in which things
 what is found first is what everything after it waits for.
 """
 
-from collections.abc import Callable
+import logging
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +18,8 @@ from bastaix.observe.text import shortened
 
 UNHEEDED_SECONDS: Final = 30.0
 """KubeRay answers within one: for so long it may be restarted."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,31 @@ def diagnose(observed: Observed, revision: str, via: Via = "stable") -> Finding:
     `via` is as whom it must have answered: as the active one, or as a candidate.
     """
     view = _View(observed, revision, via)
-    return next((finding for check in _CHECKS if (finding := check(view))), _AWAITING)
+    return next(_found(view), _AWAITING)
 
 
 def findings(observed: Observed, revision: str, via: Via = "stable") -> tuple[Finding, ...]:
     """What decides, and after it what else is wrong: its consequence, or the next trouble."""
     view = _View(observed, revision, via)
-    found = [finding for check in _CHECKS if (finding := check(view))] or [_AWAITING]
+    found = list(_found(view)) or [_AWAITING]
     others = (each for each in found[1:] if each.reason.heals != "itself")
     return tuple(dict.fromkeys((found[0], *others)))
+
+
+def _found(view: _View) -> Iterator[Finding]:
+    """A check that fails finds nothing: what it read may be a tenant's, and neither a rollback nor
+    a deadline waits for it. Those after it say less, and decide all the same."""
+    for check in _CHECKS:
+        try:
+            finding = check(view)
+        except Exception as error:
+            # without its message, which may hold what an app has written
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            kind, name = type(error).__name__, check.__name__
+            logger.error("the check %s of a diagnosis failed with %s:\n%s", name, kind, trace)
+            finding = _serve_gave_up(view) if check is _serve_failed else None
+        if finding is not None:
+            yield finding
 
 
 def _suspended(view: _View) -> Finding | None:
@@ -194,6 +214,14 @@ def _serve_failed(view: _View) -> Finding | None:
     if ended is not None and ended.reason.is_known:
         return ended
     return logs.explained(told, view.observed, view.revision)
+
+
+def _serve_gave_up(view: _View) -> Finding | None:
+    """For whatever reason: that is known by its status alone."""
+    if view.app is None or view.app.status != serve.DEPLOY_FAILED:
+        return None
+    message = "Ray Serve gave the app up; what it says of that cannot be read"
+    return view.of_rayservice(Finding(reasons.SERVE_FAILED, message))
 
 
 def _worker_lost(view: _View) -> Finding | None:

@@ -7,7 +7,6 @@ is taken is left out. So that is no evidence of a lack; the RayCluster's own spe
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ _ASKED: Final = re.compile(
     rf"Resources required for each replica: (?P<asked>{_LIST}|{_MAP})"
     rf"(?:, total resources available: (?P<free>{_MAP}))?"
 )
+_MOST: Final = 1e18
+"""Of anything; what claims to be more says nothing."""
 _OF_EACH_NODE: Final = ("memory", "object_store_memory", "node:")
 """What Ray 2.60 finds on each node by itself, so no spec says how much."""
 _OVERRIDE: Final = "RAY_OVERRIDE_RESOURCES"
@@ -117,7 +118,7 @@ def _is_overridden(container: Mapping[str, Any]) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text.replace("'", '"'))
-    except ValueError:
+    except (ValueError, RecursionError):  # the text is an app's
         return {}
 
 
@@ -128,7 +129,8 @@ def _amounts(found: Any) -> dict[str, float]:
     return {
         name: float(count)
         for name, count in found.items()
-        if isinstance(count, int | float) and math.isfinite(count) and count > 0
+        # neither an integer that no float can hold, nor one that is no number
+        if isinstance(count, int | float) and 0 < count <= _MOST
     }
 
 

@@ -129,3 +129,8 @@ def test_what_kubernetes_puts_into_a_new_namespace_a_moment_later_is_waited_for(
     account = 'pods "x" is forbidden: error looking up service account demo/default: serviceaccount'
     assert refused(f'{account} "default" not found').reason is reasons.STARTING_RAY
     assert refused(f'{account} "mine" not found').reason is reasons.ADMISSION_DENIED
+
+
+def test_a_claim_by_a_name_that_no_object_has_is_not_asked_for() -> None:
+    given = claiming(UNBOUND, "..", ".", "", "a/b", "Data", "models")
+    assert binding.claims(given) == ("models",)

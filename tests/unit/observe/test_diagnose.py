@@ -607,3 +607,37 @@ def test_an_artifact_that_is_another_one_has_a_reason_of_its_own() -> None:
 def test_what_else_ends_an_init_container_has_not(other: dict[str, Any]) -> None:
     found = diagnose(scene(rayservice=rayservice(), pods=(other,), **UP), HASH)
     assert found.reason is reasons.POD_FAILED
+
+
+class Unreadable(dict[str, Any]):
+    """A conversation with Serve of which nothing can be read."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key == "message":
+            raise OverflowError(self["message"])
+        return super().get(key, default)
+
+
+def unreadable(status: str) -> Observed:
+    rayservice = app(status, LLM=(status, "what it says"))
+    for side in ("activeServiceStatus", "pendingServiceStatus"):
+        for each in (rayservice["status"].get(side) or {}).get("applicationStatuses", {}).values():
+            deployments = each["serveDeploymentStatuses"]
+            each["serveDeploymentStatuses"] = {k: Unreadable(v) for k, v in deployments.items()}
+    return scene(rayservice=rayservice, rayclusters=(raycluster(),), pods=PODS)
+
+
+def test_an_app_that_was_given_up_has_failed_although_nothing_it_says_can_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = diagnose(unreadable("DEPLOY_FAILED"), HASH, "own")
+    assert found.reason == reasons.SERVE_FAILED
+    assert findings(unreadable("DEPLOY_FAILED"), HASH, "own")[0] == found
+    assert "_serve_failed of a diagnosis failed with OverflowError" in caplog.text
+    assert "what it says" not in caplog.text
+
+
+def test_a_check_that_fails_keeps_no_later_one_from_deciding() -> None:
+    found = diagnose(unreadable("DEPLOYING"), HASH, "own")
+    assert found.reason == reasons.AWAITING_ANSWER
+    assert found.reason.heals == "itself"

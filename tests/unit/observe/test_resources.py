@@ -132,3 +132,22 @@ def test_nothing_is_known_of_a_cluster_that_is_not_there() -> None:
 def test_a_message_of_an_app_may_be_long_and_nested() -> None:
     assert resources.demand(said("[" * 100_000)) is None
     assert resources.demand(said('{"a":' * 100_000)) is None
+
+
+@pytest.mark.parametrize(
+    "amount", ["9" * 1900, f"-{'9' * 1900}", "9" * 3900, "1e999", "NaN", "-Infinity", "null", '"1"']
+)
+@pytest.mark.parametrize("form", ['{"CPU": %s}', '[{"CPU": %s}]'])
+def test_an_amount_that_can_be_none_of_a_node_is_no_demand(form: str, amount: str) -> None:
+    demand = resources.demand(said(form % amount))
+    assert demand is None or not any(demand.bundles)
+
+
+def test_what_is_nested_without_end_is_no_demand() -> None:
+    assert not any(bundle for bundle in nested().bundles)
+
+
+def nested() -> resources.Demand:
+    demand = resources.demand(said("[" + '{"":' * 990 + "1" + "}" * 30 + "]"))
+    assert demand is not None
+    return demand
