@@ -25,6 +25,8 @@ SOON: Final = timedelta(minutes=10)
 """After so long without it, it is told anew."""
 MOST_NOTES: Final = 5
 """With one reason, soon after one another; with yet another note it is counted on the last."""
+MOST_REMEMBERED: Final = 1000
+"""Of all namespaces; what is forgotten is told anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +58,11 @@ class EventWriter:
         self._now = now
         self._instance = socket.gethostname()[:128]
         self._recent: dict[_Said, _Written] = {}
-        """The one told first is the first."""
+        """The one told longest ago is the first."""
 
     async def record(self, body: Mapping[str, Any], *, reason: str, note: str, good: bool) -> None:
         metadata, now = body["metadata"], self._now()
-        self._recent = {k: each for k, each in self._recent.items() if now - each.at < SOON}
+        self._forget_old(now)
         type = "Normal" if good else "Warning"
         said = self._counted_as(_Said(metadata["uid"], type, reason, note[:LONGEST_NOTE]))
         try:
@@ -74,6 +76,19 @@ class EventWriter:
                 metadata["name"],
                 error,
             )
+
+    def _forget_old(self, now: datetime) -> None:
+        while self._recent:
+            first = next(iter(self._recent))
+            if now - self._recent[first].at < SOON:
+                return
+            del self._recent[first]
+
+    def _remember(self, said: _Said, written: _Written) -> None:
+        self._recent.pop(said, None)
+        self._recent[said] = written
+        while len(self._recent) > MOST_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
 
     def _counted_as(self, said: _Said) -> _Said:
         alike = [each for each in self._recent if each.is_like(said)]
@@ -93,7 +108,7 @@ class EventWriter:
             if refused.status != 404:
                 raise
             return False
-        self._recent[said] = _Written(written.name, count, now)
+        self._remember(said, _Written(written.name, count, now))
         return True
 
     async def _create(self, metadata: Mapping[str, Any], said: _Said, now: datetime) -> None:
@@ -118,7 +133,7 @@ class EventWriter:
             },
         }
         await self._client.request("POST", EVENT.path(metadata["namespace"]), manifest)
-        self._recent[said] = _Written(name, 1, now)
+        self._remember(said, _Written(name, 1, now))
 
 
 def _micro(moment: datetime) -> str:

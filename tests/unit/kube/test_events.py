@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from bastaix.kube.cluster import Client
-from bastaix.kube.events import LONGEST_NOTE, MOST_NOTES, SOON, EventWriter
+from bastaix.kube.events import LONGEST_NOTE, MOST_NOTES, MOST_REMEMBERED, SOON, EventWriter
 from bastaix.reconcile.cluster import Refused
 
 EVENTS = "/apis/events.k8s.io/v1/namespaces/demo/events"
@@ -132,3 +132,15 @@ async def test_long_notes_are_cut_to_what_the_api_takes() -> None:
     await story.tell("Ready", "x" * LONGEST_NOTE + "z")
     (event,) = server.events.values()
     assert event["note"] == "x" * LONGEST_NOTE
+
+
+async def test_of_many_events_only_the_last_are_remembered() -> None:
+    server = Server()
+    writer = EventWriter(cast(Client, server), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    for number in range(MOST_REMEMBERED + 1):
+        body = {"metadata": {**MD["metadata"], "uid": f"u{number}"}}
+        await writer.record(body, reason="Failed", note="x", good=False)
+    for uid, events in ((f"u{MOST_REMEMBERED}", 0), ("u0", 1)):
+        body = {"metadata": {**MD["metadata"], "uid": uid}}
+        await writer.record(body, reason="Failed", note="x", good=False)
+        assert len(server.events) == MOST_REMEMBERED + 1 + events
