@@ -17,6 +17,8 @@ from bastaix.text.terminal import in_one_line
 WIDTH: Final = 100
 HISTORY: Final = 5
 EVENTS: Final = 6
+LONGEST_REASON: Final = 40
+"""Of an Event, so that it pushes no other column away: who may write one writes what he likes."""
 HELD: Final = "Held"
 
 _CONDITIONS: Final = (
@@ -156,14 +158,14 @@ def _history(seen: Seen, now: datetime) -> list[str]:
 
 def _events(seen: Seen, now: datetime) -> list[str]:
     if seen.events is None:
-        return ["Events: you may not list events in this namespace"]
+        return ["Events: you may not list events in this namespace, or they are too large"]
     if not seen.events:
         return []
     rows = [
         (
             age(happened(each), now),
             str(each.get("type")),
-            str(each.get("reason")),
+            str(each.get("reason"))[:LONGEST_REASON],
             one_line(each.get("message")),
         )
         for each in seen.events[:EVENTS]

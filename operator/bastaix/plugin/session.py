@@ -24,7 +24,10 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 ATTEMPTS: Final = 5
 PAGE: Final = 500
 PAGING: Final = ("limit", "continue")
+SMALLER: Final = 25
 EXPIRED: Final = 410
+TOO_LARGE: Final = 413
+"""Said by our client of an answer."""
 MOST_NAMES: Final = 20
 
 
@@ -210,7 +213,7 @@ class Session:
         try:
             return newest_first(await self._list(EVENT, {"fieldSelector": about}))
         except Refused as refused:
-            if refused.status != 403:
+            if refused.status not in (403, TOO_LARGE):
                 raise
             return None
 
@@ -224,6 +227,11 @@ class Session:
             try:
                 page = await self._client.request("GET", path, query=query)
             except Refused as refused:
+                limit = int(query.get("limit", "1"))
+                if refused.status == TOO_LARGE and limit > 1:
+                    # objects that somebody has made large, down to one by one
+                    query["limit"] = str(limit // SMALLER or 1)
+                    continue
                 if refused.status != EXPIRED or "continue" not in query:
                     raise
                 # it took too long for pages of one state: all of it at once, as kubectl does
