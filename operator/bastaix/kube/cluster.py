@@ -285,6 +285,7 @@ class KubeCluster:
             {name: self._index.weight(kind, name) for name in ours},
             budget.needed(owner, ours, revisions),
             {name for name in ours if self._index.is_left_out(kind, name)},
+            most_objects=budget.most_objects(kind),
         )
         for name in ours:
             if name not in unpacked:

@@ -395,7 +395,7 @@ class Reconciler:
         name, owned = (md.namespace, md.name), self._cluster.owned
         rayservices = await owned(kinds.RAYSERVICE, name, {md.uid}, needed)
         rayclusters = await owned(kinds.RAYCLUSTER, name, _uids(rayservices, md.uid))
-        jobs = await owned(kinds.JOB, name, {md.uid})
+        jobs = await owned(kinds.JOB, name, {md.uid}, needed)
         # the chain first, so that only Pods of what is really ours are read
         above = family(md.name, md.uid, rayservices=rayservices, rayclusters=rayclusters, jobs=jobs)
         controllers = {found["metadata"]["uid"] for found in (*above.rayclusters, *above.jobs)}

@@ -351,3 +351,12 @@ async def test_of_wide_strings_no_more_is_unpacked_than_has_room() -> None:
         tracemalloc.stop()
     assert sum(not sizes.is_stub(body) for body in found) == 8
     assert peak < 3 * budget.MOST_UNPACKED, "the cache and one text beside it"
+
+
+async def test_of_many_small_jobs_only_so_many_are_unpacked() -> None:
+    index = Index()
+    jobs = [{"metadata": metadata(f"j{number:03}", MODEL), "spec": {}} for number in range(700)]
+    await told(index, kinds.JOB, *jobs)
+    found = await cluster(Server(), index).owned(kinds.JOB, OWNER, {"u0"})
+    assert len(found) == 700
+    assert sum(not sizes.is_stub(body) for body in found) == budget.MOST_OBJECTS

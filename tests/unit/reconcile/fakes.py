@@ -119,6 +119,7 @@ class FakeCluster:
             {name: self._index.weight(kind, name) for name in ours},
             budget.needed(owner, ours, revisions),
             most=self.most_unpacked.get(kind, budget.MOST_UNPACKED),
+            most_objects=budget.most_objects(kind),
         )
         stubs: dict[Name, Body] = {n: {**ours[n], PACKED: ""} for n in ours.keys() - unpacked}
         whole = {name: self.body(kind, name) for name in unpacked}

@@ -4,8 +4,14 @@ import asyncio
 from typing import Any
 
 from bastaix.api import names
-from bastaix.reconcile.budget import affordable, needed
-from bastaix.reconcile.kinds import CONTROLLERREVISION, RAYSERVICE
+from bastaix.reconcile.budget import (
+    MOST_OBJECTS,
+    MOST_PODS,
+    affordable,
+    most_objects,
+    needed,
+)
+from bastaix.reconcile.kinds import CONTROLLERREVISION, POD, RAYSERVICE
 from tests.unit.reconcile.rollouts import there, with_candidate
 from tests.unit.reconcile.stage import NAME
 
@@ -35,6 +41,27 @@ def test_what_is_needed_is_unpacked_whatever_it_weighs_and_counts() -> None:
 def test_of_what_is_not_in_the_index_only_so_many_are_read() -> None:
     found = affordable(weights(a=1, b=1, c=1, d=1), left_out=weights(a=1, b=1, c=1), most_read=2)
     assert {name for _, name in found} == {"a", "b", "d"}
+
+
+def test_of_many_small_objects_only_so_many_are_unpacked_and_what_is_needed_is() -> None:
+    """Whoever knows the uid of a ModelDeployment may name it in any number of Jobs."""
+    many = weights(**{f"j{number:03}": 1 for number in range(700)}, needed=9)
+    found = affordable(many, [("demo", "needed")])
+    assert len(found) == MOST_OBJECTS + 1
+    assert ("demo", "needed") in found
+    assert len(affordable(many, most_objects=most_objects(POD))) == MOST_PODS
+
+
+def test_the_evaluation_of_a_revision_is_needed_by_its_whole_name() -> None:
+    def job(name: str, revision: str) -> dict[str, Any]:
+        return {"metadata": {"name": name, "labels": {names.EVALUATION_LABEL: revision}}}
+
+    briefs = {
+        ("demo", f"m-{A}-eval"): job(f"m-{A}-eval", A),
+        ("demo", f"m-{B}-eval"): job(f"m-{B}-eval", B),
+        ("demo", "a-copy"): job("a-copy", A),
+    }
+    assert needed(OWNER, briefs, {A}) == {("demo", f"m-{A}-eval")}
 
 
 def test_only_what_has_the_whole_name_of_a_revision_is_needed() -> None:
