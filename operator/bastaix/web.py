@@ -78,12 +78,15 @@ class _Server(web.Server):
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        connections = [(_address(each), each.transport) for each in self.connections]
         # the oldest first, and without those that are cut off already
-        found = [(peer, each) for peer, each in connections if each and not each.is_closing()]
-        if len(found) > MOST_CONNECTIONS:
-            count = Counter(peer for peer, _ in found)
-            _, oldest = max(found, key=lambda each: count[each[0]])
+        known = [
+            (_address(handler), handler.transport)
+            for handler in self.connections
+            if handler.transport and not handler.transport.is_closing()
+        ]
+        if len(known) > MOST_CONNECTIONS:
+            count = Counter(peer for peer, _ in known)
+            _, oldest = max(known, key=lambda connection: count[connection[0]])
             # not `close`, which waits for who does not read what was answered
             oldest.abort()
 

@@ -1,6 +1,6 @@
-"""Large answers are read one by one, so that many of them do not come together.
+"""Large answers are read one by one, so that many of them are not parsed at once.
 
-They would be held at once, and a process has some 150 MiB for all of them.
+What is held of them afterwards is bounded by the look that reads them (`reconcile.budget`).
 """
 
 import asyncio

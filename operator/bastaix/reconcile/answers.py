@@ -95,10 +95,6 @@ class Answers:
                 del last[via]
         return replace(observed, checks=dict(last))
 
-    def doubt(self, name: Name) -> None:
-        """What came through the stable Service may have come from elsewhere."""
-        self._last.get(name, {}).pop("stable", None)
-
     def forget(self, name: Name) -> None:
         self._last.pop(name, None)
         self._seen.discard(name)

@@ -179,9 +179,9 @@ def _metadata(data: bytes, at: int) -> Body:
         if key in _BRIEF or key == "labels" or is_owners:
             found[key] = json.loads(data[start:end])
         elif key == "annotations" and data[start : start + 1] == b"{":
-            for name, a, z in members(data, start):
-                if name.startswith(names.GROUP) and z - a <= LONGEST_ANNOTATION:
-                    annotations[name] = json.loads(data[a:z])
+            for name, first, last in members(data, start):
+                if name.startswith(names.GROUP) and last - first <= LONGEST_ANNOTATION:
+                    annotations[name] = json.loads(data[first:last])
     brief = in_brief(found)
     return {**brief, "annotations": annotations} if annotations else brief
 
