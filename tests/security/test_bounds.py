@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +20,7 @@ from bastaix.api import names
 from bastaix.reconcile import kinds
 from cluster.control_plane import ControlPlane
 from tests.api.operator_process import OperatorProcess, SourceProcess, until
-from tests.api.world import SETTINGS, World, modeldeployment
+from tests.api.world import SETTINGS, FakeKubeRay, World, modeldeployment
 
 CHART = Path(__file__).parents[2] / "charts/bastaix"
 MEBIBYTE = 2**20
@@ -29,6 +30,10 @@ OTHER_SECONDS = 5.0
 BUSY_RATIO = 12
 """Where the machine has more to do: so many times as long as when nobody attacks."""
 MODELS = 40
+PODS = 26
+EVENTS = 130
+LARGEST_MESSAGE = 1_000_000
+"""A larger Event is passed over."""
 
 
 def limit(part: str) -> int:
@@ -201,3 +206,78 @@ def test_huge_objects_of_one_namespace_cost_no_other_its_controllers(
     with both(world, tmp_path) as (operator, source, health):
         waits = [neighbour.wait() for _ in range(10)]
         demand_bounds(operator, source, health, neighbour=neighbour, quiet=quiet, waits=waits)
+
+
+@pytest.mark.long
+def test_huge_events_about_the_pods_of_one_namespace_cost_no_other_its_operator(
+    world: World, tmp_path: Path
+) -> None:
+    namespace, neighbour = world.namespace("eve"), Neighbour(world, world.namespace("bob"))
+
+    def say(pod: dict[str, Any], number: int) -> None:
+        metadata = pod["metadata"]
+        about = {"kind": "Pod", "namespace": namespace, **picked(metadata, "name", "uid")}
+        event = {
+            "metadata": {"name": f"e{number}", "namespace": namespace},
+            "involvedObject": about,
+            "reason": "FailedMount",
+            "message": f'secret "a" not found {"x" * LARGEST_MESSAGE}\U0001f600',
+            "lastTimestamp": now(),
+        }
+        world.request("POST", kinds.EVENT.path(namespace), event)
+
+    def attack(pods: Sequence[dict[str, Any]]) -> None:
+        for number in range(1, EVENTS):
+            say(pods[number % len(pods)], number)
+
+    with both(world, tmp_path) as (operator, source, health), ThreadPoolExecutor() as pool:
+        quiet = max(neighbour.wait() for _ in range(10)), max(health)
+        for number in range(PODS // 2):
+            manifest = modeldeployment(namespace, f"m{number}", source={"image": {}})
+            world.apply(kinds.MODELDEPLOYMENT, manifest)
+        until(
+            lambda: len(world.list(kinds.RAYSERVICE, namespace)) == PODS // 2,
+            "a RayService of each",
+        )
+        for rayservice in world.list(kinds.RAYSERVICE, namespace):
+            kind = kinds.RAYSERVICE
+            hold_pods(world, {**rayservice, "apiVersion": kind.api_version, "kind": kind.name})
+        pods = world.list(kinds.POD, namespace)
+        assert len(pods) == PODS
+        say(pods[0], 0)
+        owner = pods[0]["metadata"]["labels"][names.NAME_LABEL]
+        until(
+            lambda: world.ready(namespace, owner).get("reason") == "VolumeMissing",
+            "what the first one says is read",
+            seconds=120,
+        )
+        waits = neighbour.waits(pool.submit(attack, pods))
+        waits += [neighbour.wait() for _ in range(10)]
+        demand_bounds(operator, source, health, neighbour=neighbour, quiet=quiet, waits=waits)
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def picked(fields: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: fields[key] for key in keys}
+
+
+def hold_pods(world: World, rayservice: dict[str, Any]) -> None:
+    """What KubeRay and a node that cannot mount a volume would do: Pods that wait on a node."""
+    kuberay = FakeKubeRay(world)
+    kuberay.make_cluster(rayservice)
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastTransitionTime": now(),
+    }
+    template = rayservice["spec"]["rayClusterConfig"]
+    groups = {"head": template["headGroupSpec"], "worker": template["workerGroupSpecs"][0]}
+    for role, group in groups.items():
+        kuberay.make_pod(rayservice, role, group["template"])
+        metadata = rayservice["metadata"]
+        address = {"namespace": metadata["namespace"], "name": f"{metadata['name']}-{role}"}
+        status = {"phase": "Pending", "conditions": [scheduled]}
+        world.apply(kinds.POD, {"metadata": address, "status": status}, "status")
