@@ -249,7 +249,7 @@ def promoted_and_in_the_bake() -> dict[str, Any]:
 
 def bake_has_failed() -> dict[str, Any]:
     stage, _, _ = promoted()
-    stage.probe.answer = Answer("wrong", "POST answered 500, not 200")
+    stage.probe.behind[NAME[1]] = Answer("wrong", "POST answered 500, not 200")
     for _ in range(BAKE_FAILURES):
         stage.clock.forward(BAKE_CHECK_SECONDS)
         stage.run()
