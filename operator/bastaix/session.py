@@ -76,7 +76,7 @@ class Lines:
 async def page(pieces: AsyncIterable[bytes], kind: Kind | None = None) -> Any:
     """A page of a listing, its objects in brief; those that cannot even be named are left out.
 
-    One that is too large takes a twentieth of a second, so others get their turn after each.
+    One that is too large takes up to half a second, so others get their turn after each piece.
     ValueError: it is no listing.
     """
     cutter = Cutter()

@@ -51,6 +51,7 @@ MOST_EVENT_REQUESTS = 16
 MOST_BYTES = 32 * 1024 * 1024
 """Of any other answer."""
 TOO_LARGE = 413
+"""Said by `Client` itself of an answer."""
 MOST_REDUCTIONS = 10
 LOG_LINES = 1000
 LOG_BYTES = 512 * 1024

@@ -80,9 +80,7 @@ def finding(pod: Object, complaint: str) -> Finding:
 def cut(event: Object) -> dict[str, Any]:
     """What of an Event is looked at: who may write one makes it as large as any object."""
     found = {key: event[key] for key in _TIMES if isinstance(event.get(key), str)}
-    texts = {
-        key: str(event[key])[:LONGEST_MESSAGE] for key in ("reason", "message") if key in event
-    }
+    texts = {key: str(event[key])[:LONGEST_MESSAGE] for key in _TEXTS if key in event}
     series = event.get("series")
     return {**found, **texts, **({"series": series} if isinstance(series, Mapping) else {})}
 

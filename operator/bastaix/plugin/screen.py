@@ -158,7 +158,10 @@ def _history(seen: Seen, now: datetime) -> list[str]:
 
 def _events(seen: Seen, now: datetime) -> list[str]:
     if seen.events is None:
-        return ["Events: you may not list events in this namespace, or they are too large"]
+        return [
+            "Events: you may not list events in this namespace, or they are too large;"
+            " `kubectl get events` tells which"
+        ]
     if not seen.events:
         return []
     rows = [

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 
 from bastaix.api import names
-from bastaix.kube.cluster import Client, NoCluster
+from bastaix.kube.cluster import TOO_LARGE, Client, NoCluster
 from bastaix.plugin.around import EVENT, LABELLED, Around, Unread, belonging, concerning
 from bastaix.plugin.asking import Asking
 from bastaix.plugin.seen import Object, Seen, gathered, newest_first
@@ -25,9 +25,8 @@ ATTEMPTS: Final = 5
 PAGE: Final = 500
 PAGING: Final = ("limit", "continue")
 SMALLER: Final = 25
+"""How many times fewer objects are asked for, where a page is too large."""
 EXPIRED: Final = 410
-TOO_LARGE: Final = 413
-"""Said by our client of an answer."""
 MOST_NAMES: Final = 20
 
 

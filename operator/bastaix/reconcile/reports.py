@@ -63,7 +63,7 @@ class Reports:
         written = await self._write(body, wanted)
         self._measure(name, old.get("startup") or {}, wanted.get("startup") or {})
         before = find_condition(old.get("conditions") or (), READY)
-        known = {each.reason.name for each in events} | ({before["reason"]} if before else set())
+        known = {event.reason.name for event in events} | ({before["reason"]} if before else set())
         good = reasons.BY_NAME[ready["reason"]].severity == "info"
         # that a new one makes progress is no news, that it fails at once is
         if ready["reason"] not in known and (before is not None or not good):

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bastaix.api import names
 from bastaix.api.rollout import Gate
+from bastaix.api.sources import EARLIER_DIGITS
 from bastaix.api.v1alpha1 import ModelDeployment, Runtime
 from bastaix.render import code, pods
 from bastaix.render.revision import Revision, owner_reference
@@ -31,8 +32,6 @@ GRACE_SECONDS: Final = 60
 """For scheduling and the image, over the time that the evaluation itself may take."""
 
 _VOLUME: Final = "bastaix-dataset"
-EARLIER_DIGITS: Final = 16
-"""That earlier versions kept of a key."""
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,11 @@ from bastaix.api import names, reasons
 from bastaix.api.conditions import timestamp
 from bastaix.api.evaluation import Outcome
 from bastaix.api.reasons import Finding, Reason
+from bastaix.api.sources import EARLIER_DIGITS
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Object, Observed
 from bastaix.observe.pods import hindrance
-from bastaix.render.evaluation import (
-    EARLIER_DIGITS,
-    Baseline,
-    evaluation_job,
-    evaluation_key,
-    revision_url,
-)
+from bastaix.render.evaluation import Baseline, evaluation_job, evaluation_key, revision_url
 from bastaix.rollout import evaluate
 from bastaix.rollout.evaluate import Evaluation
 from bastaix.rollout.record import Record

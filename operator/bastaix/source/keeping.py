@@ -114,7 +114,7 @@ class Artifacts:
     async def _named_by_revisions(self, md: ModelDeployment, content: str) -> list[str]:
         revisions = await self._secrets.revisions((md.namespace, md.name))
         found = [anchors.revision_anchor(revision, md.uid) for revision in revisions]
-        return sorted({each.digest for each in found if each and each.is_of(content)})
+        return sorted({anchor.digest for anchor in found if anchor and anchor.is_of(content)})
 
     async def _inspect(self, md: ModelDeployment, digest: str) -> Held | None:
         """What is kept under this artifact's name, if it is that; what pretends to be is removed.
