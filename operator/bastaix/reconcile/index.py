@@ -6,7 +6,7 @@ doubtful is read from the API server by whoever needs it.
 
 The answer to a write is newer than what the watch has brought so far. It may hold what others
 wrote just before, of which nobody would hear any more: so that is news once more when the watch
-brings it.
+brings it. So is what was made: the look that made it was planned without it.
 
 kopf's own indexes are not used: until all kinds are listed they keep every listed body as
 parsed JSON, about twenty times what is kept here. Bodies are compressed JSON without
@@ -86,10 +86,12 @@ class Index:
     ) -> None:
         """Take an object as the API server gave it back: to a write of ours, or to a read."""
         before = self._entry(kind, name_of(body["metadata"]))
-        if not self.told(kind, body) or before is None:
+        if not self.told(kind, body):
             return
+        # by what is new to us nothing has been decided yet
         is_ours = (
             written is not None
+            and before is not None
             and before.packed is not None
             and not _is_foreign(packed.unpack(before.packed), packed.whole(body), written)
         )

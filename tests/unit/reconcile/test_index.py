@@ -233,3 +233,15 @@ def test_what_was_read_is_still_news_to_the_watch() -> None:
     index.answered(RAYSERVICE, rayservice(2))
     assert seen(index) == "2"
     assert index.told(RAYSERVICE, rayservice(2))
+
+
+def test_what_was_made_is_still_news_to_the_watch_whichever_of_the_two_comes_first() -> None:
+    index = Index()
+    index.answered(RAYSERVICE, rayservice(1), rayservice(1))
+    assert index.told(RAYSERVICE, rayservice(1)), "the answer came first"
+    assert not index.told(RAYSERVICE, rayservice(1)), "once"
+
+    index = Index()
+    assert index.told(RAYSERVICE, rayservice(1)), "the watch came first"
+    index.answered(RAYSERVICE, rayservice(1), rayservice(1))
+    assert not index.told(RAYSERVICE, rayservice(1)), "once"
