@@ -33,7 +33,7 @@ from bastaix.source.artifact import Artifact
 from bastaix.source.cluster import Cluster, Code, Credential, Secrets, Tally
 from bastaix.source.failure import SourceFailure
 from bastaix.source.keeping import Artifacts
-from bastaix.source.losses import SEARCH_SECONDS, Losses, Lost
+from bastaix.source.losses import Losses, Lost
 from bastaix.source.mishaps import NO_ROOM
 from bastaix.source.retries import Failed, Retries
 from bastaix.source.turns import Turns
@@ -159,28 +159,35 @@ class Controller:
         md = await self._read(name)
         if md is None:
             return None
-        after: float | None = None
+        if not self._losses.left(md):
+            try:
+                has_failed = await self._has_failed_to_restore(md)
+            except Superseded:
+                return 0.0
+            except TurnLost:
+                self._turns.give_up(name, partial(self._wake, name))
+                raise
+            self._turns.forget(name)
+            self._losses.note_search(md, has_failed=has_failed)
+        return self._losses.next_look(md)
+
+    async def _has_failed_to_restore(self, md: ModelDeployment) -> bool:
+        name, failures = (md.namespace, md.name), 0
         try:
             for lost in await self._losses.find(md):
                 if not self._turns.take(name, partial(self._wake, name)):
                     raise NoTurn
                 failure = await self._made_again(md, lost)
                 secret = names.artifact_name(md.name, lost.digest)
-                logger.warning(
-                    "%s/%s: Secret %s was gone: %s", *name, secret, failure or "made again"
-                )
-                after = SEARCH_SECONDS if failure else after
-        except Superseded:
-            return 0.0
-        except TurnLost:
-            self._turns.give_up(name, partial(self._wake, name))
-            raise
+                said = "made again" if failure is None else failure
+                logger.warning("%s/%s: Secret %s was gone: %s", *name, secret, said)
+                failures += failure is not None
         except Refused as refusal:
             if refusal.is_transient:
                 raise
             logger.warning("%s/%s: what is lost is not made again: %s", *name, refusal)
-        self._losses.note_search(md)
-        return after
+            return True
+        return failures > 0
 
     async def _made_again(self, md: ModelDeployment, lost: Lost) -> str | None:
         """Why it could not be; None: it is there."""
@@ -197,7 +204,7 @@ class Controller:
         try:
             await self._telling(md, work(), is_told=False)
         except SourceFailure as failure:
-            return str(failure.finding)
+            return f"{failure.reason}: {failure.message}"
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise

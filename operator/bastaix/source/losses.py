@@ -18,7 +18,9 @@ from bastaix.source import anchors
 from bastaix.source.cluster import Secrets
 
 SEARCH_SECONDS: Final = 300.0
-"""For one ModelDeployment, at most so often, unless a Pod of it waits for a volume."""
+"""For one ModelDeployment, at most so often, unless something waits for what is lost."""
+FIRST_SECONDS: Final = 5.0
+"""Then after so long, and after twice the time with each search in a row."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,35 +34,62 @@ class Lost:
     """That it can be fetched from."""
 
 
+@dataclass(frozen=True)
+class _Search:
+    at: float
+    has_failed: bool
+    """Something that is lost could not be made again."""
+    in_row: int
+    """How many there have been that something waited for."""
+
+
 class Losses:
     def __init__(self, secrets: Secrets, clock: Callable[[], float]) -> None:
         self._secrets = secrets
         self._clock = clock
-        self._searched: dict[Name, float] = {}
+        self._searches: dict[Name, _Search] = {}
+        """The last one of each ModelDeployment."""
+
+    def left(self, md: ModelDeployment) -> float:
+        """The seconds until the next search; 0 when it is due."""
+        last = self._searches.get((md.namespace, md.name))
+        if last is None:
+            return 0.0
+        wait = SEARCH_SECONDS
+        if last.has_failed or _is_missed(md):
+            wait = min(wait, FIRST_SECONDS * 2.0 ** min(last.in_row, 10))
+        return max(0.0, last.at + wait - self._clock())
+
+    def next_look(self, md: ModelDeployment) -> float | None:
+        """The seconds until a look that something waits for; None: any later one will do."""
+        last = self._searches.get((md.namespace, md.name))
+        is_awaited = _is_missed(md) or (last is not None and last.has_failed)
+        return self.left(md) if is_awaited else None
 
     async def find(self, md: ModelDeployment) -> list[Lost]:
-        """Of other revisions than the spec's, as far as it can be fetched.
-
-        Nothing where there was a search a moment ago, see `note_search`.
-        """
+        """Of other revisions than the spec's, as far as it can be fetched."""
         owner = (md.namespace, md.name)
-        waited = self._clock() - self._searched.get(owner, -SEARCH_SECONDS)
-        is_missed = (md.status.get("finding") or {}).get("reason") == reasons.VOLUME_MISSING.name
-        if waited < SEARCH_SECONDS and not is_missed:
-            return []
+        in_use = await self._secrets.in_use(owner)
+        listed = await self._secrets.artifacts(owner) if in_use else ()
+        held = {each["name"] for each in listed if is_controlled_by({"metadata": each}, md.uid)}
         labels = [
             label
-            for label in sorted(await self._secrets.in_use(owner))
-            if not await self._is_held(md, label)
+            for label in sorted(in_use)
+            # not every one need be in the list
+            if names.artifact_name(md.name, label) not in held
+            and not await self._is_held(md, label)
         ]
         return await self._named(md, labels) if labels else []
 
-    def note_search(self, md: ModelDeployment) -> None:
+    def note_search(self, md: ModelDeployment, *, has_failed: bool) -> None:
         """What was found has been seen to, as far as that can be."""
-        self._searched[md.namespace, md.name] = self._clock()
+        last = self._searches.get((md.namespace, md.name))
+        is_awaited = has_failed or _is_missed(md)
+        in_row = (last.in_row if last else 0) + 1 if is_awaited else 0
+        self._searches[md.namespace, md.name] = _Search(self._clock(), has_failed, in_row)
 
     def forget(self, owner: Name) -> None:
-        self._searched.pop(owner, None)
+        self._searches.pop(owner, None)
 
     async def _is_held(self, md: ModelDeployment, label: str) -> bool:
         name = names.artifact_name(md.name, label)
@@ -84,3 +113,8 @@ class Losses:
             why = "it is not of the spec's source at another commit"
             logger.warning("%s/%s: Secret %s stays gone: %s", md.namespace, md.name, secret, why)
         return list(found.values())
+
+
+def _is_missed(md: ModelDeployment) -> bool:
+    """A Pod of it waits for a volume, which may be an artifact."""
+    return (md.status.get("finding") or {}).get("reason") == reasons.VOLUME_MISSING.name

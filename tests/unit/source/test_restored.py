@@ -8,7 +8,8 @@ from bastaix.api import names, reasons
 from bastaix.api.sources import EARLIER_DIGITS, content_fields, content_key
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.source.failure import SourceFailure
-from bastaix.source.losses import SEARCH_SECONDS
+from bastaix.source.losses import FIRST_SECONDS, SEARCH_SECONDS
+from bastaix.source.turns import MOST_YIELDS, SAFE_SECONDS
 from tests.unit.bodies import body, with_field
 from tests.unit.source.controller_fakes import CODE, NAME, OTHER_CODE, digest_of
 from tests.unit.source.story import Story
@@ -43,6 +44,12 @@ async def story(tmp_path: Path, request: pytest.FixtureRequest) -> Story:
     return story
 
 
+def miss_a_volume(story: Story) -> None:
+    """The operator sees that a Pod of it waits for one."""
+    finding = {"reason": "VolumeMissing", "message": "Pod p"}
+    story.cluster.put(with_field(story.cluster.body, "status.finding", finding))
+
+
 async def test_what_an_earlier_revision_names_is_fetched_again(story: Story) -> None:
     story.secrets.remove(SECRET)
     story.ticks.forward(SEARCH_SECONDS)
@@ -68,22 +75,56 @@ async def test_it_is_so_too_while_the_specs_own_source_fails(story: Story) -> No
 
 async def test_a_pod_that_waits_for_a_volume_is_looked_after_at_once(story: Story) -> None:
     story.secrets.remove(SECRET)
+    story.ticks.forward(FIRST_SECONDS)
     await story.look()
     assert (NAME[0], SECRET) not in story.secrets.manifests
     searches = story.secrets.searches
     await story.look()
     assert story.secrets.searches == searches, "it is looked for only now and then"
-    finding = {"reason": "VolumeMissing", "message": "Pod p"}
-    story.cluster.put(with_field(story.cluster.body, "status.finding", finding))
+    miss_a_volume(story)
     await story.look()
     assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+async def test_looks_in_between_put_no_search_off(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    for _ in range(3):
+        story.ticks.forward(SEARCH_SECONDS / 3)
+        await story.look()
+    assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+@pytest.mark.parametrize("failure", [DOWN, None], ids=["unreachable", "another content"])
+async def test_what_cannot_be_made_again_is_tried_ever_more_seldom_whatever_changes(
+    story: Story, failure: SourceFailure | None
+) -> None:
+    story.secrets.remove(SECRET)
+    story.code.of_commit[COMMIT] = b"something else"
+    story.code.failure = failure
+    miss_a_volume(story)
+    story.ticks.forward(SEARCH_SECONDS)
+    for number in range(1, 400):  # a second each, in which a tenant changes something
+        story.change("scaling.maxReplicas", 2 + number)
+        assert await story.look() is not None
+        story.ticks.forward(1)
+    assert len(story.code.fetched) == 6, "after 0, 10, 30, 70, 150 and 310 s"
+
+
+async def test_each_look_says_when_the_next_try_is_due(story: Story) -> None:
+    story.secrets.remove(SECRET)
+    story.code.failure = DOWN
+    story.ticks.forward(SEARCH_SECONDS)
+    assert await story.look() == 2 * FIRST_SECONDS
+    story.ticks.forward(1)
+    assert await story.look() == 2 * FIRST_SECONDS - 1
+    assert len(story.code.fetched) == 1
 
 
 async def test_what_the_host_gives_now_is_kept_only_if_it_is_the_same(story: Story) -> None:
     story.secrets.remove(SECRET)
     story.code.of_commit[COMMIT] = b"something else"
     story.ticks.forward(SEARCH_SECONDS)
-    assert await story.look() == SEARCH_SECONDS
+    assert await story.look() == 2 * FIRST_SECONDS
     assert set(story.secrets.manifests) == {
         (NAME[0], names.artifact_name(NAME[1], digest_of(OTHER_CODE)))
     }
@@ -95,14 +136,30 @@ async def test_a_host_that_does_not_answer_is_asked_again_later(story: Story) ->
     story.code.failure = DOWN
     story.ticks.forward(SEARCH_SECONDS)
     said = story.condition
-    assert await story.look() == SEARCH_SECONDS
+    again = await story.look()
+    assert again is not None
     assert story.condition == said
     story.code.failure = None
     await story.look()
     assert len(story.code.fetched) == 1
-    story.ticks.forward(SEARCH_SECONDS)
+    story.ticks.forward(again)
     assert await story.look() is None
     assert (NAME[0], SECRET) in story.secrets.manifests
+
+
+async def test_it_gives_its_turn_up_as_often_as_another_would_each_time(story: Story) -> None:
+    for _ in range(MOST_YIELDS):
+        story.turns.give_up(NAME, lambda: None)
+        story.turns.release(NAME)
+    story.secrets.remove(SECRET)
+    story.ticks.forward(SEARCH_SECONDS)
+    await story.look()
+    assert story.turns.take(NAME, lambda: None)
+    for number in range(3):
+        assert story.turns.take((f"other-{number}", "x"), lambda: None)
+    story.ticks.forward(2 * SAFE_SECONDS)
+    assert not story.turns.take(("waiting", "x"), lambda: None)
+    assert story.turns.must_yield(NAME)
 
 
 async def test_a_secret_of_somebody_else_with_its_name_is_left(story: Story) -> None:
