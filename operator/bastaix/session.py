@@ -35,10 +35,12 @@ def response_class() -> type[aiohttp.ClientResponse]:
 
     class Response(aiohttp.ClientResponse):
         async def json(self, **options: Any) -> Any:
-            if self.status >= 400:
+            kind = of_plural(self.url.name)
+            # which groups and kinds there are only an administrator decides, and they may be many
+            if self.status >= 400 or kind is None:
                 return await super().json(**options)
             async with one_page:
-                return await page(self.content.iter_chunked(CHUNK), of_plural(self.url.name))
+                return await page(self.content.iter_chunked(CHUNK), kind)
 
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)

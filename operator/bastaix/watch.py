@@ -20,7 +20,7 @@ from bastaix.reconcile.packed import whole
 from bastaix.session import response_class
 
 CHUNK = 10
-"""Objects of a page of a listing, which is held as text: each may have megabytes."""
+"""Objects of a page of a listing: of each kopf holds what is kept of it (see `session`)."""
 
 Wake = Callable[[Name], None]
 Note = Callable[[Kind, Mapping[str, Any]], None]

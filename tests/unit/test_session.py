@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bastaix import session
 from bastaix.api import sizes
@@ -146,3 +148,37 @@ async def test_what_is_no_listing_is_refused(text: str) -> None:
 async def test_a_listing_with_much_around_its_objects_is_refused() -> None:
     with pytest.raises(ValueError, match="around its objects"):
         await session.page(pieces(json.dumps({"kind": "x" * 100_000, "items": [BODY]})))
+
+
+async def answers(path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What kopf gets of a document of a fake API server."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(document)
+
+    app = web.Application()
+    app.router.add_get(path, answer)
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(response_class=session.response_class()) as client,
+        client.get(server.make_url(path)) as response,
+    ):
+        found: dict[str, Any] = await response.json()
+    return found
+
+
+async def test_kopf_gets_all_groups_and_kinds_however_many_the_cluster_has() -> None:
+    groups = {"groups": [{"name": f"group-{n}.example.org"} for n in range(10_000)]}
+    assert await answers("/apis", groups) == groups
+    kinds = {"resources": [{"name": f"kinds{n}", "kind": f"Kind{n}"} for n in range(10_000)]}
+    assert await answers("/apis/ray.io/v1", kinds) == kinds
+
+
+async def test_kopf_gets_a_page_of_a_watched_kind_in_brief() -> None:
+    listing = await answers(
+        "/apis/serving.bastaix.dev/v1alpha1/modeldeployments", {"items": [BODY]}
+    )
+    (found,) = listing["items"]
+    assert found["metadata"] == BODY["metadata"]
+    assert "spec" not in found
+    assert packed.whole(found) == BODY
