@@ -33,9 +33,12 @@ _LARGE_TEXT: Final = 512 * 1024
 """Bytes of a text of which the strings are not gone through one by one."""
 _NOT_LATIN: Final = re.compile(rb"[\xc4-\xff]|\\u(?!00)")
 _STRINGS: Final = re.compile(
-    rb'"(?:[^"\\\xc4-\xff]++|\\(?:[^u]|u00))*+(?:"|(?P<wide>)(?:[^"\\]++|\\.)*+")', re.DOTALL
+    rb'"(?:[^"\\\xc4-\xff]++|\\(?:[^u]|u00))*+'
+    rb'(?:"|\\?\Z|(?P<wide>)(?:[^"\\]++|\\.)*+(?:"|\\?\Z))',
+    re.DOTALL,
 )
-"""Each string, and whether a character in it is no Latin-1, as UTF-8 or as an escape."""
+"""Each string, even one that is cut off, and whether a character in it is no Latin-1, as UTF-8 or
+as an escape."""
 
 _BLOCK: Final = 64 * 1024
 """Bytes that are divided at a time."""

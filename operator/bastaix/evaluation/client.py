@@ -1,7 +1,6 @@
 """One request to the endpoint: its answer, or in which way there was none."""
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -85,7 +84,7 @@ class Endpoint:
 
 def base(url: str) -> str:
     """OpenAI's clients want the URL with /v1, which is in the paths here."""
-    return re.sub(r"(/v1)?/*$", "", url)
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 @asynccontextmanager

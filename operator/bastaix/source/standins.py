@@ -13,7 +13,8 @@ _LFS_BEGINNING: Final = b"version https://git-lfs.github.com/spec/"
 _LFS_LONGEST: Final = 1024
 _NAMED: Final = 5
 _SUBMODULE_PATH: Final = re.compile(
-    r"^[ \t]{0,40}path[ \t]{0,40}=[ \t]{0,40}\"?([^\"#;\n]{0,4096}?)/?\"?[ \t\r]{0,40}(?:[#;].*)?$",
+    r"^[ \t]{0,40}+path[ \t]{0,40}+=[ \t]{0,40}+"
+    r"\"?([^\"#;\n]{0,4096}?)/?\"?[ \t\r]{0,40}+(?:[#;].*)?$",
     re.MULTILINE | re.IGNORECASE,
 )
 
