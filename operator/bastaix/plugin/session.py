@@ -26,6 +26,8 @@ PAGE: Final = 500
 PAGING: Final = ("limit", "continue")
 SMALLER: Final = 25
 """How many times fewer objects are asked for, where a page is too large."""
+MOST_SMALLER: Final = 40
+"""Such pages, after which what is listed is too large as a whole."""
 EXPIRED: Final = 410
 MOST_NAMES: Final = 20
 
@@ -221,8 +223,11 @@ class Session:
     ) -> list[Any]:
         items: list[Any] = []
         path = kind.path(None if everywhere else self._namespace)
-        query = {**query, "limit": str(PAGE)}
+        query, smaller = {**query, "limit": str(PAGE)}, 0
         while True:
+            smaller += query.get("limit", str(PAGE)) != str(PAGE)
+            if smaller > MOST_SMALLER:
+                raise Refused(TOO_LARGE, "TooLarge", f"{MOST_SMALLER} pages are not all of it")
             try:
                 page = await self._client.request("GET", path, query=query)
             except Refused as refused:

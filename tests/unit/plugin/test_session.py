@@ -121,6 +121,24 @@ async def test_an_event_that_is_too_large_alone_is_told_and_the_rest_is_shown() 
     assert seen.events is None
 
 
+async def test_events_without_end_that_somebody_made_large_are_not_all_read() -> None:
+    class Endless(Fat):
+        asked = 0
+
+        async def request(self, method: str, path: str, *_: Any, **given: Any) -> Any:
+            if not path.endswith("/events"):
+                return await super().request(method, path, *_, **given)
+            self.asked += 1
+            if int(given["query"]["limit"]) > self.fits:
+                raise Refused(413, "RequestEntityTooLarge", "the answer is too large")
+            return {"items": [{"metadata": {}}], "metadata": {"continue": "more"}}
+
+    endless = Endless({})
+    seen = await Session(cast(Client, endless), "demo").look("smollm2", events=True)
+    assert seen.events is None
+    assert endless.asked < 50
+
+
 async def test_what_is_asked_for_is_not_undone_by_flux_as_an_edit_by_kubectl() -> None:
     """kustomize-controller takes over what managers have written whose names begin with these."""
     server = Server({})
