@@ -4,6 +4,7 @@ Each process exposes what both have and its own. docs/metrics.md explains them t
 watch them.
 """
 
+import logging
 from collections import Counter as TallyCounter
 from collections.abc import Callable, Mapping
 
@@ -21,6 +22,22 @@ from bastaix.api import reasons
 from bastaix.reconcile.index import Name
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class LoggedErrors(logging.Handler):
+    """Counts errors that the log tells of: a bug that is survived shows nowhere else."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(logging.ERROR)
+        self._errors = Counter(
+            "bastaix_logged_errors",
+            "Errors in the log, by the logger that wrote them.",
+            ["logger"],
+            registry=registry,
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._errors.labels(record.name).inc()
 
 
 class QueueMetrics:
@@ -69,6 +86,7 @@ class QueueMetrics:
             ["kind", "verb"],
             registry=self._registry,
         )
+        self.logged = LoggedErrors(self._registry)
         ProcessCollector(registry=self._registry)
 
     def watch_depth(self, depth: Callable[[], float]) -> None:

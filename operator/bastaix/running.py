@@ -96,6 +96,7 @@ async def run(
         return [*election.notes(), *informer.notes()]
 
     raise_file_limit()
+    logging.getLogger().addHandler(metrics.logged)
     metrics.watch_depth(lambda: queue.depth)
     metrics.watch_leading(lambda: election.leads)
     server = await web.serve(settings, metrics.page, health, readiness, notes)
@@ -103,6 +104,7 @@ async def run(
         await work(queue, informer, settings.workers, stop, election)
     finally:
         await server.cleanup()
+        logging.getLogger().removeHandler(metrics.logged)
 
 
 def raise_file_limit() -> None:

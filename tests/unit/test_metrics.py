@@ -1,5 +1,7 @@
 """The page of metrics, as Prometheus would read it."""
 
+import logging
+
 from bastaix.metrics import Metrics, SourceMetrics
 
 
@@ -28,6 +30,19 @@ def test_every_series_is_there_under_its_name() -> None:
     ):
         assert line in page.splitlines()
     assert "process_resident_memory_bytes" in page
+
+
+def test_an_error_in_the_log_counts_and_a_warning_does_not() -> None:
+    metrics = Metrics()
+    logger = logging.getLogger("bastaix.observe.diagnose")
+    logger.addHandler(metrics.logged)
+    try:
+        logger.error("a check failed")
+        logger.warning("something else")
+    finally:
+        logger.removeHandler(metrics.logged)
+    series = "bastaix_logged_errors_total{"
+    assert lines(metrics, series) == [f'{series}logger="bastaix.observe.diagnose"}} 1.0']
 
 
 def test_a_modeldeployment_counts_once_and_where_it_stands() -> None:

@@ -40,6 +40,9 @@ class _View:
         return replace(finding, object=f"RayService/{self.rayservice['metadata']['name']}")
 
 
+_Check = Callable[[_View], Finding | None]
+
+
 def diagnose(observed: Observed, revision: str, via: Via = "stable") -> Finding:
     """The reason that says what is going on or wrong, and one line of evidence.
 
@@ -58,19 +61,23 @@ def findings(observed: Observed, revision: str, via: Via = "stable") -> tuple[Fi
 
 
 def _found(view: _View) -> Iterator[Finding]:
-    """A check that fails finds nothing: what it read may be a tenant's, and neither a rollback nor
-    a deadline waits for it. Those after it say less, and decide all the same."""
     for check in _CHECKS:
-        try:
-            finding = check(view)
-        except Exception as error:
-            # without its message, which may hold what an app has written
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            kind, name = type(error).__name__, check.__name__
-            logger.error("the check %s of a diagnosis failed with %s:\n%s", name, kind, trace)
-            finding = _serve_gave_up(view) if check is _serve_failed else None
+        finding = _attempted(check, view)
         if finding is not None:
             yield finding
+
+
+def _attempted(check: _Check, view: _View) -> Finding | None:
+    """A check that fails finds nothing: what it read may be a tenant's, and neither a rollback nor
+    a deadline waits for it. Those after it say less, and decide all the same."""
+    try:
+        return check(view)
+    except Exception as error:
+        # without its message, which may hold what an app has written
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        kind, name = type(error).__name__, check.__name__
+        logger.error("the check %s of a diagnosis failed with %s:\n%s", name, kind, trace)
+        return _attempted(_serve_gave_up, view) if check is _serve_failed else None
 
 
 def _suspended(view: _View) -> Finding | None:
@@ -302,7 +309,7 @@ _AWAITING: Final = Finding(
     reasons.AWAITING_ANSWER, "the app runs; waiting for its answer to the check"
 )
 
-_CHECKS: Final[tuple[Callable[[_View], Finding | None], ...]] = (
+_CHECKS: Final[tuple[_Check, ...]] = (
     _suspended,
     _kuberay_absent,
     _not_created,

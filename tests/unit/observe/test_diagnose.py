@@ -641,3 +641,15 @@ def test_a_check_that_fails_keeps_no_later_one_from_deciding() -> None:
     found = diagnose(unreadable("DEPLOYING"), HASH, "own")
     assert found.reason == reasons.AWAITING_ANSWER
     assert found.reason.heals == "itself"
+
+
+class Broken(dict[str, Any]):
+    def get(self, key: str, default: Any = None) -> Any:
+        raise OverflowError(key)
+
+
+def test_a_check_that_fails_has_found_nothing_even_where_nothing_at_all_can_be_read() -> None:
+    """Not even whether the app was given up."""
+    broken = {**rayservice(), "status": Broken(some="thing")}
+    found = diagnose(scene(rayservice=broken, rayclusters=(raycluster(),), pods=PODS), HASH)
+    assert found.reason.heals == "itself"
