@@ -118,6 +118,7 @@ class Neighbour:
         manifest = modeldeployment(self._namespace, name, source={"image": {}})
         began = time.monotonic()
         self._world.apply(kinds.MODELDEPLOYMENT, manifest)
+        self.slowest_apply = max(self.slowest_apply, time.monotonic() - began)
         until(
             lambda: self._world.request("GET", path)["items"], f"RayService of {name}", every=0.05
         )
