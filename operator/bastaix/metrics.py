@@ -6,7 +6,7 @@ watch them.
 
 import logging
 from collections import Counter as TallyCounter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily
 
 from bastaix.api import reasons
 from bastaix.reconcile.index import Name
@@ -29,15 +30,21 @@ class LoggedErrors(logging.Handler):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(logging.ERROR)
-        self._errors = Counter(
-            "bastaix_logged_errors",
-            "Errors in the log, by the logger that wrote them.",
-            ["logger"],
-            registry=registry,
-        )
+        self._counts: TallyCounter[str] = TallyCounter()
+        registry.register(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._errors.labels(record.name).inc()
+        # no counter of prometheus_client (0.26): its lock cannot be taken twice, and what is logged
+        # while garbage is collected, as of a lost task, comes while it is held
+        self._counts[record.name] += 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What the registry asks for."""
+        text = "Errors in the log, by the logger that wrote them."
+        family = CounterMetricFamily("bastaix_logged_errors", text, labels=["logger"])
+        for name, count in sorted(self._counts.copy().items()):
+            family.add_metric([name], count)
+        yield family
 
 
 class QueueMetrics:

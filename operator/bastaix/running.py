@@ -96,15 +96,14 @@ async def run(
         return [*election.notes(), *informer.notes()]
 
     raise_file_limit()
-    logging.getLogger().addHandler(metrics.logged)
     metrics.watch_depth(lambda: queue.depth)
     metrics.watch_leading(lambda: election.leads)
-    server = await web.serve(settings, metrics.page, health, readiness, notes)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        logging.getLogger().addHandler(metrics.logged)
+        stack.callback(logging.getLogger().removeHandler, metrics.logged)
+        server = await web.serve(settings, metrics.page, health, readiness, notes)
+        stack.push_async_callback(server.cleanup)
         await work(queue, informer, settings.workers, stop, election)
-    finally:
-        await server.cleanup()
-        logging.getLogger().removeHandler(metrics.logged)
 
 
 def raise_file_limit() -> None:

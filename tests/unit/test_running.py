@@ -1,8 +1,13 @@
 """What a controller does as a process, before it works."""
 
+import logging
 import resource
+from typing import Any, cast
 
-from bastaix import running
+import pytest
+
+from bastaix import running, web
+from bastaix.metrics import QueueMetrics
 
 
 def test_as_many_files_may_be_open_as_the_process_is_allowed() -> None:
@@ -13,3 +18,25 @@ def test_as_many_files_may_be_open_as_the_process_is_allowed() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_errors_in_the_log_are_counted_from_before_it_listens_until_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics, nothing = QueueMetrics(), cast(Any, None)
+
+    async def serve(*_: Any) -> None:
+        logging.getLogger("bastaix.somewhere").error("a bug")
+        raise OSError("the port is in use")
+
+    monkeypatch.setattr(web, "serve", serve)
+    for _ in range(2):
+        with pytest.raises(OSError, match="in use"):
+            await running.run(
+                nothing, nothing, nothing, metrics, nothing, nothing, stuck_seconds=90
+            )
+    logging.getLogger("bastaix.somewhere").error("another one")
+    (family,) = metrics.logged.collect()
+    assert [(one.labels["logger"], one.value) for one in family.samples] == [
+        ("bastaix.somewhere", 2)
+    ]
