@@ -88,10 +88,12 @@ class Index:
         before = self._entry(kind, name_of(body["metadata"]))
         if not self.told(kind, body):
             return
-        # by what is new to us nothing has been decided yet
+        # by what is new to us nothing has been decided yet, nor by what is still to be heard of
         is_ours = (
             written is not None
             and before is not None
+            and before.uid == body["metadata"]["uid"]
+            and not before.is_unheard
             and before.packed is not None
             and not _is_foreign(packed.unpack(before.packed), packed.whole(body), written)
         )

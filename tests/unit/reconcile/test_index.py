@@ -235,6 +235,23 @@ def test_what_was_read_is_still_news_to_the_watch() -> None:
     assert index.told(RAYSERVICE, rayservice(2))
 
 
+def test_another_write_of_ours_makes_nothing_known_that_nobody_has_heard_of() -> None:
+    index = Index()
+    index.told(MODELDEPLOYMENT, deployment(1))
+    index.answered(MODELDEPLOYMENT, deployment(3, generation=2, url="x"), OURS)  # 2 is a user's
+    index.answered(MODELDEPLOYMENT, deployment(4, generation=2, url="y"), OURS)
+    assert index.told(MODELDEPLOYMENT, deployment(4, generation=2, url="y"))
+    index.answered(MODELDEPLOYMENT, deployment(5, generation=2, url="z"), OURS)
+    assert not index.told(MODELDEPLOYMENT, deployment(5, generation=2, url="z"))
+
+
+def test_what_was_made_anew_under_a_name_is_still_news_to_the_watch() -> None:
+    index = Index()
+    index.told(RAYSERVICE, rayservice(1, uid="u1"))
+    index.answered(RAYSERVICE, rayservice(9, uid="u2"), rayservice(9))
+    assert index.told(RAYSERVICE, rayservice(9, uid="u2"))
+
+
 def test_what_was_made_is_still_news_to_the_watch_whichever_of_the_two_comes_first() -> None:
     index = Index()
     index.answered(RAYSERVICE, rayservice(1), rayservice(1))
