@@ -161,17 +161,22 @@ class Controller:
             return None
         if not self._losses.left(md):
             try:
-                has_failed = await self._has_failed_to_restore(md)
+                is_whole = await self._restore_lost(md)
+            except NoTurn as lack:
+                if isinstance(lack, TurnLost):
+                    self._turns.give_up(name, partial(self._wake, name))
+                raise
             except Superseded:
-                return 0.0
-            except TurnLost:
-                self._turns.give_up(name, partial(self._wake, name))
+                is_whole = False  # what the spec is now comes first, and this after a pause
+            except Exception:
+                self._losses.note_search(md, has_failed=True)
                 raise
             self._turns.forget(name)
-            self._losses.note_search(md, has_failed=has_failed)
+            self._losses.note_search(md, has_failed=not is_whole)
         return self._losses.next_look(md)
 
-    async def _has_failed_to_restore(self, md: ModelDeployment) -> bool:
+    async def _restore_lost(self, md: ModelDeployment) -> bool:
+        """Whether nothing is lost any more."""
         name, failures = (md.namespace, md.name), 0
         try:
             for lost in await self._losses.find(md):
@@ -186,8 +191,8 @@ class Controller:
             if refusal.is_transient:
                 raise
             logger.warning("%s/%s: what is lost is not made again: %s", *name, refusal)
-            return True
-        return failures > 0
+            return False
+        return not failures
 
     async def _made_again(self, md: ModelDeployment, lost: Lost) -> str | None:
         """Why it could not be; None: it is there."""

@@ -20,7 +20,7 @@ from bastaix.source.cluster import Secrets
 SEARCH_SECONDS: Final = 300.0
 """For one ModelDeployment, at most so often, unless something waits for what is lost."""
 FIRST_SECONDS: Final = 5.0
-"""Then after so long, and after twice the time with each search in a row."""
+"""Then after so long, and after twice the time with each search that something waited for."""
 
 logger = logging.getLogger(__name__)
 

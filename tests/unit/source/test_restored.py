@@ -1,12 +1,16 @@
 """What an earlier revision names is made again when somebody has deleted it: it may serve."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bastaix.api import names, reasons
 from bastaix.api.sources import EARLIER_DIGITS, content_fields, content_key
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.reconcile.cluster import Refused
+from bastaix.source.artifact import Artifact
 from bastaix.source.failure import SourceFailure
 from bastaix.source.losses import FIRST_SECONDS, SEARCH_SECONDS
 from bastaix.source.turns import MOST_YIELDS, SAFE_SECONDS
@@ -108,6 +112,47 @@ async def test_what_cannot_be_made_again_is_tried_ever_more_seldom_whatever_chan
         assert await story.look() is not None
         story.ticks.forward(1)
     assert len(story.code.fetched) == 6, "after 0, 10, 30, 70, 150 and 310 s"
+
+
+async def test_who_changes_the_spec_during_each_try_has_it_tried_no_more_often(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched, tries = story.code.verified, 0
+
+    async def slow(*given: Any, is_known: bool = False) -> Artifact:
+        nonlocal tries
+        if is_known:
+            tries += 1
+            story.change("app.importPath", f"app{tries}:build")
+            await asyncio.Event().wait()
+        return await fetched(*given, is_known=is_known)
+
+    monkeypatch.setattr(story.code, "verified", slow)
+    story.secrets.remove(SECRET)
+    miss_a_volume(story)
+    story.ticks.forward(SEARCH_SECONDS)
+    for _ in range(8):
+        await story.look()
+        story.ticks.forward(1)
+    assert tries == 1
+
+
+async def test_a_secret_that_cannot_be_made_is_not_fetched_for_at_each_look(
+    story: Story,
+) -> None:
+    story.secrets.remove(SECRET)
+    story.secrets.refusal = Refused(503, "ServiceUnavailable", "x")
+    story.ticks.forward(SEARCH_SECONDS)
+    with pytest.raises(Refused):
+        await story.look()
+    for _ in range(6):
+        story.ticks.forward(1)
+        await story.look()
+    assert len(story.code.fetched) == 1
+    story.secrets.refusal = None
+    story.ticks.forward(FIRST_SECONDS)
+    await story.look()
+    assert (NAME[0], SECRET) in story.secrets.manifests
 
 
 async def test_each_look_says_when_the_next_try_is_due(story: Story) -> None:
