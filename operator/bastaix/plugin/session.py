@@ -4,6 +4,7 @@ What keeps a user from an answer is told as a `Trouble`, in one line with what t
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -26,8 +27,9 @@ PAGE: Final = 500
 PAGING: Final = ("limit", "continue")
 SMALLER: Final = 25
 """How many times fewer objects are asked for, where a page is too large."""
-MOST_SMALLER: Final = 40
-"""Such pages, after which what is listed is too large as a whole."""
+MOST_REQUESTS: Final = 200
+MOST_LISTED: Final = 64 * 1024 * 1024
+"""Bytes of all objects of one listing, and requests for it: what is beyond is not read."""
 EXPIRED: Final = 410
 MOST_NAMES: Final = 20
 
@@ -223,11 +225,8 @@ class Session:
     ) -> list[Any]:
         items: list[Any] = []
         path = kind.path(None if everywhere else self._namespace)
-        query, smaller = {**query, "limit": str(PAGE)}, 0
-        while True:
-            smaller += query.get("limit", str(PAGE)) != str(PAGE)
-            if smaller > MOST_SMALLER:
-                raise Refused(TOO_LARGE, "TooLarge", f"{MOST_SMALLER} pages are not all of it")
+        query, size = {**query, "limit": str(PAGE)}, 0
+        for _ in range(MOST_REQUESTS):
             try:
                 page = await self._client.request("GET", path, query=query)
             except Refused as refused:
@@ -244,10 +243,16 @@ class Session:
             if "items" not in page or not isinstance(page.get("metadata"), Mapping):
                 raise self._stranger()
             items += page["items"] or ()
+            size += len(json.dumps(page["items"]))
             more = page["metadata"].get("continue")
             if not more:
                 return items
+            if size > MOST_LISTED:
+                break
             query["continue"] = more
+            if "limit" in query:  # what was large may be behind
+                query["limit"] = str(min(PAGE, int(query["limit"]) * SMALLER))
+        raise Refused(TOO_LARGE, "RequestEntityTooLarge", "it is too much to be read")
 
     def _object(self, answer: Object) -> Object:
         """It was granted; whether by Kubernetes shows only in what came with it."""

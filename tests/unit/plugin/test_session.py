@@ -129,14 +129,54 @@ async def test_events_without_end_that_somebody_made_large_are_not_all_read() ->
             if not path.endswith("/events"):
                 return await super().request(method, path, *_, **given)
             self.asked += 1
+            assert self.asked < 1000
             if int(given["query"]["limit"]) > self.fits:
                 raise Refused(413, "RequestEntityTooLarge", "the answer is too large")
             return {"items": [{"metadata": {}}], "metadata": {"continue": "more"}}
 
-    endless = Endless({})
-    seen = await Session(cast(Client, endless), "demo").look("smollm2", events=True)
+    seen = await Session(cast(Client, Endless({})), "demo").look("smollm2", events=True)
     assert seen.events is None
-    assert endless.asked < 50
+
+
+async def test_more_bytes_than_a_listing_may_have_are_not_held() -> None:
+    class Heavy(Fat):
+        asked = 0
+
+        async def request(self, method: str, path: str, *_: Any, **given: Any) -> Any:
+            if not path.endswith("/events"):
+                return await super().request(method, path, *_, **given)
+            self.asked += 1
+            assert self.asked < 100
+            return {"items": [{"note": "x" * 2**20}] * 10, "metadata": {"continue": "more"}}
+
+    heavy = Heavy({})
+    seen = await Session(cast(Client, heavy), "demo").look("smollm2", events=True)
+    assert seen.events is None
+    assert heavy.asked == 7
+
+
+async def test_behind_events_that_somebody_made_large_many_are_read_at_a_time() -> None:
+    class Stretch(Fat):
+        """The first thirty of 5,000 come one by one."""
+
+        asked = 0
+
+        async def request(self, method: str, path: str, *_: Any, **given: Any) -> Any:
+            if not path.endswith("/events"):
+                return await super().request(method, path, *_, **given)
+            self.asked += 1
+            first, limit = int(given["query"].get("continue", 0)), int(given["query"]["limit"])
+            if first < 30 and limit > 1:
+                raise Refused(413, "RequestEntityTooLarge", "the answer is too large")
+            last = min(first + limit, 5000)
+            metadata = {"continue": str(last)} if last < 5000 else {}
+            return {"items": [{"metadata": {}}] * (last - first), "metadata": metadata}
+
+    stretch = Stretch({})
+    seen = await Session(cast(Client, stretch), "demo").look("smollm2", events=True)
+    assert seen.events is not None
+    assert len(seen.events) == 5000
+    assert stretch.asked < 100
 
 
 async def test_what_is_asked_for_is_not_undone_by_flux_as_an_edit_by_kubectl() -> None:
