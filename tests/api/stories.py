@@ -1,5 +1,8 @@
 """Rollouts from one commit to another with the fakes of `world`, each in a namespace of its own."""
 
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +45,19 @@ STORIES = {
     "recreate-and-back": Story({**QUICK, "strategy": "Recreate"}, "ServeFailed", fails=True),
     "turned-back": Story({"drainSeconds": 60, "bakeSeconds": 60}, "WrongAnswer", spoils=True),
 }
+
+
+NOT_FOUND = 404
+
+
+@contextmanager
+def unless_it_went() -> Iterator[None]:
+    """What was listed a moment ago may be gone; then nothing is to be done about it."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        if error.code != NOT_FOUND:
+            raise
 
 
 class Telling:
@@ -98,15 +114,30 @@ class Telling:
             name = each["metadata"]["name"]
             if "activeServiceStatus" in (each.get("status") or {}):
                 continue
-            if story.fails and self._first not in ("", name):
-                kuberay.fail(each, "KeyError: 1")
-            else:
-                kuberay.run(each)
-        for job in world.list(kinds.JOB, namespace):
-            if story.result is not None and "conditions" not in (job.get("status") or {}):
-                FakeJobs(world).end(job, story.result)
+            with unless_it_went():
+                if story.fails and self._first not in ("", name):
+                    kuberay.fail(each, "KeyError: 1")
+                else:
+                    kuberay.run(each)
+        if story.result is not None:
+            self._evaluate(story.result)
         spoilt = f"{namespace}/echo"
         if story.spoils and self._first and selected(world, namespace) != self._first:
             self._app.broken.add(spoilt)
         else:
             self._app.broken.discard(spoilt)
+
+    def _evaluate(self, result: dict[str, Any]) -> None:
+        """Each Job once; the Pods of one that was made anew under its name are collected first."""
+        jobs = self._world.list(kinds.JOB, self.namespace)
+        uids = {each["metadata"]["uid"] for each in jobs}
+        for pod in self._world.list(kinds.POD, self.namespace):
+            owner = pod["metadata"]["ownerReferences"][0]
+            if owner["kind"] == kinds.JOB.name and owner["uid"] not in uids:
+                path = kinds.POD.path(self.namespace, pod["metadata"]["name"])
+                with unless_it_went():
+                    self._world.request("DELETE", path, {"gracePeriodSeconds": 0})
+        for job in jobs:
+            if "conditions" not in (job.get("status") or {}):
+                with unless_it_went():
+                    FakeJobs(self._world).end(job, result)
