@@ -62,12 +62,12 @@ def findings(observed: Observed, revision: str, via: Via = "stable") -> tuple[Fi
 
 def _found(view: _View) -> Iterator[Finding]:
     for check in _CHECKS:
-        finding = _attempted(check, view)
+        finding = _finding(check, view)
         if finding is not None:
             yield finding
 
 
-def _attempted(check: _Check, view: _View) -> Finding | None:
+def _finding(check: _Check, view: _View) -> Finding | None:
     """A check that fails finds nothing: what it read may be a tenant's, and neither a rollback nor
     a deadline waits for it. Those after it say less, and decide all the same."""
     try:
@@ -77,7 +77,7 @@ def _attempted(check: _Check, view: _View) -> Finding | None:
         trace = "".join(traceback.format_tb(error.__traceback__))
         kind, name = type(error).__name__, check.__name__
         logger.error("the check %s of a diagnosis failed with %s:\n%s", name, kind, trace)
-        return _attempted(_serve_gave_up, view) if check is _serve_failed else None
+        return _finding(_serve_gave_up, view) if check is _serve_failed else None
 
 
 def _suspended(view: _View) -> Finding | None:
