@@ -139,6 +139,7 @@ def sweep(stage: Stage, story: Story, is_waited_out: Callable[[web.Request], boo
     """
     plans = {str(fault): Plan(fault) for fault in (*REFUSALS, *CUTS)}
     plans |= {str(fault): Plan(fault, is_waited_out) for fault in TIME_OUTS}
+    logged = len(stage.operator.log)
     tellings = stage.tell({CLEAN: (story, None), **{name: (story, plans[name]) for name in plans}})
     clean = tellings.pop(CLEAN)
     if "strategy" not in story.rollout:
@@ -147,7 +148,7 @@ def sweep(stage: Stage, story: Story, is_waited_out: Callable[[web.Request], boo
         stage.demand_alike(telling, clean)
         least = 1 if "time-out" in name else 6
         assert len(plans[name].failed) >= least, f"{name}: {plans[name].failed}"
-    assert "Traceback" not in stage.operator.log
+    assert "Traceback" not in stage.operator.log[logged:]
     return sum(len(plan.failed) for plan in plans.values())
 
 

@@ -397,7 +397,16 @@ class KubeCluster:
         except Refused as refused:
             if refused.status not in (404, 409):
                 raise
+            # another one has its name, or the API server could not do it: no news would come
+            if refused.status == 409 and await self._stays(kind, metadata):
+                raise
         self._index.doubt(kind, name_of(metadata))
+
+    async def _stays(self, kind: Kind, metadata: Mapping[str, Any]) -> bool:
+        """Whether this very object is there, and not about to go."""
+        there = await self.read(kind, name_of(metadata), live=True)
+        found = {} if there is None else there["metadata"]
+        return found.get("uid") == metadata["uid"] and "deletionTimestamp" not in found
 
     async def events(self, body: Mapping[str, Any]) -> Sequence[Body]:
         """The newest; they come by name, so all are read, within bounds. A page that is too large

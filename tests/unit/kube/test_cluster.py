@@ -59,6 +59,14 @@ async def test_what_may_not_be_created_is_not_looked_for() -> None:
     assert [method for method, _ in server.requests] == ["POST"]
 
 
+async def test_what_a_conflict_keeps_from_being_deleted_is_deleted_another_time() -> None:
+    conflict = Refused(409, "Conflict", "the object has been modified")
+    with pytest.raises(Refused, match="409"):
+        await cluster(Server(conflict), Index(), []).delete(RAYSERVICE, LIVE)
+    other = {"metadata": {**LIVE["metadata"], "uid": "u0"}}
+    await cluster(Server(conflict), Index(), []).delete(RAYSERVICE, other)  # it is gone
+
+
 @pytest.mark.parametrize("rehearsal", [True, False])
 async def test_a_rehearsal_is_dry_and_neither_counted_nor_believed(rehearsal: bool) -> None:
     server, index, counted = Server(), Index(), list[str]()
