@@ -461,8 +461,10 @@ class Reconciler:
             if refusal.status != 409:
                 raise
             live = await self._cluster.read(kinds.JOB, name_of(manifest["metadata"]), live=True)
-            taken = None if live is None else foreign(md, live)
-            if live is not None and taken is None:
+            if live is None:  # no news would come of what was never made
+                raise
+            taken = foreign(md, live)
+            if taken is None:
                 await self._cluster.delete(kinds.JOB, live)
             return taken
         wanted, uid = manifest["metadata"], made["metadata"]["uid"]

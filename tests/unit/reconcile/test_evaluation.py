@@ -1,12 +1,16 @@
 """The evaluation in a rollout: when it is started, awaited, believed and tried again."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from bastaix.api import names
 from bastaix.api.v1alpha1 import ModelDeployment
 from bastaix.observe.observed import Observed
-from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD, SERVICE
+from bastaix.reconcile.cluster import Answer, Refused
+from bastaix.reconcile.index import Body
+from bastaix.reconcile.kinds import JOB, MODELDEPLOYMENT, POD, SERVICE, Kind
 from bastaix.render.evaluation import OwnImage
 from bastaix.rollout import evaluations, record
 from bastaix.rollout.evaluations import FIRST_WAIT_SECONDS
@@ -225,6 +229,25 @@ def test_while_the_job_is_refused_everything_else_goes_on() -> None:
     stage.run()
     assert stage.ready["reason"] == "NotOwned"
     assert "foo" not in stage.cluster.body(SERVICE, NAME)["spec"]["selector"]
+
+
+def test_a_job_that_could_not_be_made_for_a_conflict_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(spec__rollout={"gate": GATE})
+    stage.run()
+    stage.bring_up()
+
+    async def create(kind: Kind, *_: Any, **__: Any) -> Body:
+        assert kind == JOB
+        raise Refused(409, "Conflict", "the API server could not do it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.cluster, "create", create)
+        with pytest.raises(Refused, match="could not do it"):
+            stage.run()
+    stage.run()
+    assert len(jobs(stage)) == 1
 
 
 def test_suspending_ends_it() -> None:
