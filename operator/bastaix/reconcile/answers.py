@@ -22,7 +22,7 @@ from bastaix.reconcile.first_answers import FirstAnswers
 from bastaix.reconcile.index import Name
 from bastaix.render.service import service_spec
 from bastaix.rollout.asks import Ask, is_settling
-from bastaix.rollout.checks import question_for
+from bastaix.rollout.checks import is_answered, question_for
 from bastaix.rollout.roles import Roles
 
 _REASONS: Final = {
@@ -109,7 +109,8 @@ class Answers:
         if serving.get("status") != "True" or revision is None:
             return None
         is_target = roles.target is not None and roles.target.hash == revision
-        if is_target and serving.get("observedGeneration") != md.generation:
+        is_of_spec = serving.get("observedGeneration") == md.generation
+        if is_target and not (is_of_spec or is_answered(roles.record(revision), md.spec.app.check)):
             return None
         return CheckResult(
             revision=revision,

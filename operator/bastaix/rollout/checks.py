@@ -61,6 +61,11 @@ def remembering(record: Record, question: Question) -> Record:
     return replace(record, check=None if too_large else given)
 
 
+def is_answered(record: Record, check: Check) -> bool:
+    """Whether this very check is the one that was answered last."""
+    return _read(record.check) == check
+
+
 def _default(observed: Observed, hash: str) -> Check:
     found = revision(observed, hash)
     config = {} if found is None else found.template.get("serveConfig")

@@ -1,10 +1,15 @@
 """What serves is asked what it can answer, whatever the spec has come to ask for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
 
 from bastaix.api import names
 from bastaix.api.check import Check
 from bastaix.reconcile.cluster import Address, Answer
+from bastaix.reconcile.kinds import Kind
 from tests.unit.reconcile.evaluating import remember
 from tests.unit.reconcile.fakes import FakeProbe
 from tests.unit.reconcile.rollouts import FAILED, outcome, serves, there
@@ -95,3 +100,42 @@ def test_a_revision_is_not_excused_by_one_beside_it_whose_check_is_not_known() -
     assert len(stage.probe.candidates) > 1, "it was asked for comparison"
     assert stage.selected == a
     assert outcome(stage, c).outcome == "RolledBack"
+
+
+def told_after_a_restart(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, str, str]]:
+    """All that is said of Ready and Serving by an operator that remembers nothing."""
+    said, apply_status = list[tuple[str, str, str]](), stage.cluster.apply_status
+
+    async def heard(kind: Kind, manifest: Mapping[str, Any]) -> frozenset[str]:
+        conditions = manifest["status"]["conditions"]
+        found = [each for each in conditions if each["type"] in ("Ready", "Serving")]
+        said.extend((each["type"], each["status"], each["reason"]) for each in found)
+        return await apply_status(kind, manifest)
+
+    monkeypatch.setattr(stage.cluster, "apply_status", heard)
+    stage.reconciler = stage.restarted()
+    stage.run()
+    return said
+
+
+def test_an_edit_of_the_scaling_while_nobody_led_makes_nothing_unready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = answering()
+    stage.clock.forward(3600)
+    stage.set("spec.scaling.maxReplicas", 7)
+    said = told_after_a_restart(stage, monkeypatch)
+    assert {status for _, status, _ in said} == {"True"}, said
+
+
+def test_another_check_that_was_asked_for_while_nobody_led_is_to_be_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = answering()
+    stage.clock.forward(3600)
+    stage.set("spec.app.check", {"path": "/other"})
+    said = told_after_a_restart(stage, monkeypatch)
+    assert ("Ready", "False", "AwaitingAnswer") in said
+    assert stage.probe.checks[-1].path == "/other"
