@@ -17,6 +17,7 @@ With all others it means that somebody was faster (409), that what it had was to
 it has too much to do (429), that it or its etcd fails (5xx), or that it cannot check a token (401).
 """
 _NOT_DECLARED: Final = "not declared in schema"
+_NAMESPACES: Final = 'namespaces "'
 """By server-side apply in a 500 (Kubernetes 1.35), though asking again changes nothing."""
 
 
@@ -51,7 +52,9 @@ class Refused(Exception):
         """The same request may be granted a moment later."""
         if _NOT_DECLARED in self.message:
             return False
-        return self.status not in PERMANENT or (self.status == 404 and not self.reason)
+        if self.status == 404:  # of a proxy; or all of it has gone with its namespace
+            return not self.reason or self.message.startswith(_NAMESPACES)
+        return self.status not in PERMANENT
 
 
 def is_transient(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from bastaix.api.conditions import timestamp
 from bastaix.api.reasons import Finding
 from bastaix.observe.diagnose import diagnose
 from bastaix.observe.observed import Observed
+from bastaix.observe.ownership import revision_label
 from bastaix.rollout.asks import is_settling
 from bastaix.rollout.gates import Verdict
 from bastaix.rollout.roles import Roles
@@ -40,7 +41,7 @@ def said(
         waiting = Finding(reasons.FETCHING_SOURCE, "no revision has been made yet")
         return Said(waiting, stalled=False)
     if left is not None and observed.rayservice_of(roles.active) is None:
-        return Said(_being_removed(left), stalled=False)
+        return Said(_being_removed(left, roles.active), stalled=False)
     found = diagnose(observed, roles.active)
     if found.reason in _OF_ANSWERS and is_settling(roles, now):
         found = Finding(reasons.AWAITING_ANSWER, f"traffic is being turned to {roles.active}")
@@ -81,7 +82,7 @@ def _underway(
         return Finding(reasons.DRAINING, message)
     if left is not None:
         cost = "; nothing serves meanwhile" if roles.recreate and roles.active else ""
-        return _being_removed(left, cost)
+        return _being_removed(left, candidate, cost)
     if verdict is not None and verdict.finding.reason != reasons.READY:
         return verdict.finding
     found = diagnose(observed, candidate, "own")
@@ -90,6 +91,10 @@ def _underway(
     return Finding(reasons.AWAITING_ANSWER, f"revision {candidate} is being promoted")
 
 
-def _being_removed(left: Mapping[str, Any], cost: str = "") -> Finding:
+def _being_removed(left: Mapping[str, Any], revision: str, cost: str = "") -> Finding:
+    """`revision` is what starts when it is gone."""
     what = f"{left['kind']} {left['metadata']['name']}"
-    return Finding(reasons.DRAINING, f"{what} of another revision is being removed{cost}")
+    whose = (
+        "of its RayService before" if revision_label(left) == revision else "of another revision"
+    )
+    return Finding(reasons.DRAINING, f"{what} {whose} is being removed{cost}")

@@ -34,3 +34,8 @@ def test_a_refusal_that_somebody_may_withdraw_is_waited_for(
 @pytest.mark.parametrize("status", [409, 429, 500, 503])
 def test_trouble_of_the_api_servers_own_is_none_of_the_rayservice(status: int) -> None:
     assert explained(Refused(status, "", "later")) is None
+
+
+def test_what_cannot_be_written_since_its_namespace_has_gone_is_no_bug() -> None:
+    assert Refused(404, "NotFound", 'namespaces "demo" not found').is_transient
+    assert not Refused(404, "NotFound", 'services "echo" not found').is_transient

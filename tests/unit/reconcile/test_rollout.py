@@ -4,7 +4,7 @@ import pytest
 
 from bastaix.api import names
 from bastaix.reconcile.cluster import Answer
-from bastaix.reconcile.kinds import POD, SERVICE
+from bastaix.reconcile.kinds import POD, RAYSERVICE, SERVICE
 from bastaix.reconcile.reconciler import LOOKS
 from bastaix.rollout.roles import FIRST_RETRY_SECONDS
 from tests.unit.bodies import with_field
@@ -246,6 +246,17 @@ def test_the_spec_of_before_gives_back_its_revision_at_once(phase: str) -> None:
     assert stage.selected == a
     assert stage.ready["status"] == "True"
     assert outcome(stage, a) == first
+
+
+def test_what_is_left_of_a_rayservice_that_somebody_deleted_is_said_to_be_its_own() -> None:
+    stage = answering()
+    stage.cluster.vanish(RAYSERVICE, ("demo", stage.rayservice["metadata"]["name"]))
+    stage.run()
+    assert stage.ready["reason"] == "Draining"
+    assert "of its RayService before is being removed" in stage.ready["message"]
+    stage.take_down()
+    stage.run()
+    assert stage.ready["reason"] == "StartingRay"
 
 
 def test_while_the_one_before_is_drained_a_third_waits() -> None:
