@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from bastaix.reconcile import kinds
 from tests.api.operator_process import OperatorProcess, until
@@ -10,6 +11,7 @@ from tests.api.world import (
     EVENT,
     FakeApp,
     FakeKubeRay,
+    FakeSource,
     World,
     deploy,
     modeldeployment,
@@ -90,6 +92,28 @@ def test_a_wrong_answer_is_told_without_what_was_said(
     assert "answered 500, not 200" in world.ready(namespace)["message"]
     assert "choices" not in world.ready(namespace)["message"]
     until(lambda: world.ready(namespace)["status"] == "True", "it is asked again")
+
+
+def test_any_character_may_be_in_a_spec_and_in_what_an_app_says(
+    world: World, namespace: str
+) -> None:
+    odd = "\U0001f4a5 \x7f \x85 \u2028 \ufeff 東京"
+    variables = [{"name": "SAID", "value": odd}]
+    runtime = {"image": "registry.example/ray:1", "env": variables}
+    manifest = modeldeployment(namespace, app={"importPath": "app:build", "args": {"x": odd}})
+    manifest["spec"]["runtime"] = runtime
+    world.request("POST", MD.path(namespace), manifest)
+    FakeSource(world).verify(namespace)
+    rayservice = only(world, RAYSERVICE, namespace)
+    (head,) = rayservice["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"][
+        "containers"
+    ]
+    assert {"name": "SAID", "value": odd} in head["env"]
+    config = yaml.safe_load(rayservice["spec"]["serveConfigV2"])
+    assert config["applications"][0]["args"]["x"] == odd
+    FakeKubeRay(world).fail(rayservice, "ValueError: boom \U0001f4a5")
+    until(lambda: world.ready(namespace)["reason"] == "ServeFailed", "its failure is told")
+    assert "boom \U0001f4a5" in world.ready(namespace)["message"]
 
 
 def test_what_others_change_in_a_child_is_repaired(world: World, namespace: str) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,7 @@ from bastaix.api.evaluation import EXIT_CODES
 from bastaix.api.reasons import Reason
 from bastaix.api.sources import content_key, verification_fields
 from bastaix.api.v1alpha1 import ModelDeployment
+from bastaix.kube.as_yaml import as_yaml
 from bastaix.reconcile import kinds
 from bastaix.reconcile.kinds import Kind
 from cluster.control_plane import ControlPlane
@@ -66,10 +67,11 @@ class World:
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> Object:
+        text = as_yaml(body) if content_type.endswith("yaml") else json.dumps(body)
         request = urllib.request.Request(
             self._server + path,
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=None if body is None else text.encode(),
             headers={"Content-Type": content_type, **self._user},
         )
         for _ in range(10):
@@ -384,6 +386,8 @@ class FakeApp:
         self.status = 200
         self.broken: set[str] = set()
         """Services, as namespace/name, behind which only 500 is answered."""
+        self.spoilt: dict[str, Callable[[], bool]] = {}
+        """Services behind which only 500 is answered while that is so, as for one revision."""
         self.url = f"http://127.0.0.1:{server.server_port}/{{namespace}}/{{name}}"
 
     def asked_by(self, namespace: str, name: str = "echo") -> int:
@@ -398,7 +402,8 @@ def fake_app() -> Iterator[FakeApp]:
             app.asked.append(self.path)
             self.rfile.read(int(self.headers["Content-Length"]))
             service = "/".join(self.path.split("/")[1:3])
-            self.send_response(500 if service in app.broken else app.status)
+            is_broken = service in app.broken or app.spoilt.get(service, bool)()
+            self.send_response(500 if is_broken else app.status)
             self.end_headers()
             self.wfile.write(b'{"choices": []}')
 

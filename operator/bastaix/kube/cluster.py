@@ -7,7 +7,6 @@ when, is decided in `reconcile`.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -23,6 +22,7 @@ from yarl import URL
 from bastaix.api import names
 from bastaix.api.sizes import LARGE, PACKED, Limit
 from bastaix.kube import older_crd
+from bastaix.kube.as_yaml import as_yaml
 from bastaix.kube.clock import ServerClock
 from bastaix.kube.large import LargeReads
 from bastaix.observe.mounting import cut, last_seen
@@ -152,6 +152,9 @@ class Client:
         too much to do, and while the storage of a new kind is being set up.
         """
         headers = {"Accept": accept, "Content-Type": content_type}
+        if content_type == APPLY and isinstance(body, Mapping):
+            # by that name alone the client (36) would write JSON, which is not always YAML
+            headers["Content-Type"], body = f"{APPLY}; charset=utf-8", as_yaml(body)
         target = f"{path}?{urlencode(query)}" if query else path
         for left in reversed(range(PATIENCE)):
             status, data = await self._transfer(method, target, body, headers, most)
@@ -312,7 +315,7 @@ class KubeCluster:
             body = await self._client.request(
                 "POST",
                 kind.path(metadata["namespace"]),
-                json.dumps(manifest),
+                as_yaml(manifest),
                 query=query,
                 content_type=YAML,
             )
