@@ -4,6 +4,7 @@ import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bastaix.reconcile import kinds
@@ -76,7 +77,10 @@ class Telling:
 
     def turn(self) -> None:
         """Ask for another commit."""
-        self._first = selected(self._world, self.namespace)
+        self._first = first = selected(self._world, self.namespace)
+        if self.story.spoils:
+            now = partial(selected, self._world, self.namespace)
+            self._app.spoilt[f"{self.namespace}/echo"] = lambda: now() != first
         spec = {"source": source("b" * 40), "rollout": self.story.rollout}
         change(self._world, self.namespace, spec)
 
@@ -121,11 +125,6 @@ class Telling:
                     kuberay.run(each)
         if story.result is not None:
             self._evaluate(story.result)
-        spoilt = f"{namespace}/echo"
-        if story.spoils and self._first and selected(world, namespace) != self._first:
-            self._app.broken.add(spoilt)
-        else:
-            self._app.broken.discard(spoilt)
 
     def _evaluate(self, result: dict[str, Any]) -> None:
         """Each Job once; the Pods of one that was made anew under its name are collected first."""
