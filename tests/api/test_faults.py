@@ -101,8 +101,8 @@ class Stage:
 
 
 def allowed(story: Story) -> set[tuple[str, str]]:
-    """What may be said of Serving for a moment: that it is wrong, where a look falls into it."""
-    return {("False", reasons.WRONG_ANSWER.name)} if story.spoils else set()
+    """What else may be said of Serving: the truth, while what answers wrongly has the traffic."""
+    return {("False", "NotAnswering")} if story.spoils else set()
 
 
 def words(conditions: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
