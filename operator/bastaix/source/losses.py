@@ -71,7 +71,8 @@ class Losses:
         owner = (md.namespace, md.name)
         in_use = await self._secrets.in_use(owner)
         listed = await self._secrets.artifacts(owner) if in_use else ()
-        held = {each["name"] for each in listed if is_controlled_by({"metadata": each}, md.uid)}
+        ours = (found for found in listed if is_controlled_by({"metadata": found}, md.uid))
+        held = {metadata["name"] for metadata in ours}
         labels = [
             label
             for label in sorted(in_use)
